@@ -1,1 +1,36 @@
-//! (being laid)
+//! The resources of a project: from YAML documents to a validated snapshot.
+//!
+//! Two phases. *Raw*: documents become trees whose every node knows its place. *Validated*: trees become the types of
+//! this crate, references resolved and expressions compiled, or a list of everything that is wrong.
+//!
+//! Does no I/O (files come in as text), reads no clock and no environment (variables come in as a map).
+
+mod channel;
+mod connection;
+mod connector;
+mod flow;
+mod name;
+mod outcome;
+mod principal;
+mod snapshot;
+mod step;
+mod trigger;
+
+pub use channel::{AlertChannel, AlertKind, ChannelKind, EmailTls, UrlOrSecret};
+pub use connection::{
+    Access, AddressKind, Auth, Breaker, ClientAuthentication, Connection, Deadlines, Egress, KeyLocation, Owner, SecretRef,
+};
+pub use connector::{
+    BodyKind, Connector, Effect, ErrorShape, HttpBinding, Idempotency, Operation, Pagination, Parameter,
+    ParameterLocation, Probe, Verify, VerifyAlgorithm, VerifyEncoding, VerifySigned, WebhookHabit,
+};
+pub use flow::{Flow, FlowLimits, FlowVersion, KeyPolicy, OnFailure, Priority};
+pub use name::{ChannelName, ConnectionName, ConnectorId, EventName, FlowName, InvalidName, OperationId, StepName};
+pub use outcome::{Attempt, Failure, Outcome, Reason, SeenMessage};
+pub use principal::{Principal, PrincipalKind, Trace};
+pub use snapshot::Snapshot;
+pub use step::{
+    Approve, Arm, Block, Branch, Call, Catch, Each, EachSource, Emit, FileFormat, Parallel, Reduce, Retry, Step, StepKind,
+    SubFlow, Wait,
+};
+pub use trigger::{Answer, Dedupe, EventTrigger, Missed, Poll, Schedule, Trigger, Webhook};

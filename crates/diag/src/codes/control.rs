@@ -1,0 +1,5 @@
+//! `SNW-6xxx`: the control API and the command line.
+
+use crate::code::codes;
+
+codes! {}

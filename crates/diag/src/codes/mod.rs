@@ -1,0 +1,13 @@
+//! Every error code, one file a part of the house. A new code is one line there and one page in `docs/errors/`.
+
+pub mod call;
+pub mod config;
+pub mod control;
+pub mod engine;
+pub mod store;
+pub mod trigger;
+
+use crate::Page;
+
+pub(crate) static ALL: &[&[Page]] =
+    &[config::PAGES, call::PAGES, engine::PAGES, trigger::PAGES, store::PAGES, control::PAGES];

@@ -1,0 +1,5 @@
+//! `SNW-5xxx`: durable state.
+
+use crate::code::codes;
+
+codes! {}

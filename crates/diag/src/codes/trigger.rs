@@ -1,0 +1,5 @@
+//! `SNW-4xxx`: what is refused at the door.
+
+use crate::code::codes;
+
+codes! {}

@@ -1,0 +1,17 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::{AlertChannel, ChannelName, Connection, ConnectionName, Connector, ConnectorId, Flow, FlowName};
+
+/// Everything a project says, validated whole. It is never changed, only replaced by another.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Kinds of system.
+    pub connectors: BTreeMap<ConnectorId, Arc<Connector>>,
+    /// Accounts.
+    pub connections: BTreeMap<ConnectionName, Arc<Connection>>,
+    /// Integrations.
+    pub flows: BTreeMap<FlowName, Arc<Flow>>,
+    /// Where alerts go.
+    pub channels: BTreeMap<ChannelName, Arc<AlertChannel>>,
+}

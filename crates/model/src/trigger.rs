@@ -1,0 +1,165 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use sinew_mapping::Expression;
+use sinew_stdx::{ByteSize, Json};
+
+use crate::{Call, EventName, SecretRef, Verify};
+
+/// What starts a flow. Expressions in a trigger stand over the payload itself (`deal_id`, not `trigger.deal_id`).
+#[derive(Clone, Debug)]
+pub enum Trigger {
+    /// A request to `/hooks/<path>`.
+    Webhook(Webhook),
+    /// A clock.
+    Schedule(Schedule),
+    /// Asking a system for what is new.
+    Poll(Poll),
+    /// An event emitted by a flow.
+    Event(EventTrigger),
+    /// Only by hand (`sinew run`), by the control API, or as a sub-flow. All flows can be started so.
+    Manual,
+}
+
+/// A request to `/hooks/<path>`.
+#[derive(Clone, Debug)]
+pub struct Webhook {
+    /// The path below `/hooks/`; the flow's name unless said otherwise.
+    pub path: Arc<str>,
+    /// How the sender is verified.
+    pub verify: Verify,
+    /// What with.
+    pub secret: Option<SecretRef>,
+    /// Only events of this name start a run; others are answered 200 and left.
+    pub event: Option<EventName>,
+    /// Gives the event's name.
+    pub event_of: Option<Expression>,
+    /// Only payloads for which this is true start a run.
+    pub when: Option<Expression>,
+    /// Runs with the same key go one at a time, in order of acceptance.
+    pub key: Option<Expression>,
+    /// Two deliveries with the same key are one.
+    pub dedupe: Option<Dedupe>,
+    /// What the sender is answered.
+    pub answer: Answer,
+    /// The largest body accepted.
+    pub body_max: ByteSize,
+}
+
+/// Two deliveries with the same key within the window are one run.
+#[derive(Clone, Debug)]
+pub struct Dedupe {
+    /// The key.
+    pub key: Expression,
+    /// How long it is remembered.
+    pub window: Duration,
+}
+
+/// What a webhook's sender is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// 202 as soon as the run is durable.
+    Accepted,
+    /// The flow's result, if it ends within this time; else 202 with the run's URL.
+    Result(Duration),
+}
+
+/// A clock.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    /// Five fields (minute first), or six with seconds first.
+    pub cron: Arc<str>,
+    /// An IANA time zone; `UTC` unless said otherwise.
+    pub timezone: Arc<str>,
+    /// What becomes of fires that were missed while Sinew was down.
+    pub missed: Missed,
+}
+
+/// What becomes of missed fires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missed {
+    /// Nothing.
+    Skip,
+    /// One run for all of them.
+    Once,
+    /// One run each, oldest first.
+    All,
+}
+
+/// Asking a system for what is new.
+#[derive(Clone, Debug)]
+pub struct Poll {
+    /// The read that is asked. Its `with` stands over `cursor` (null at first).
+    pub call: Call,
+    /// How often.
+    pub every: Duration,
+    /// The cursor to begin with.
+    pub start: Json,
+    /// Over one item: its place in the sequence (a time, a number). The cursor becomes the greatest seen.
+    pub cursor: Expression,
+    /// Over one item: an item seen twice (vendors repeat those at the cursor) is one run.
+    pub dedupe: Option<Dedupe>,
+    /// Over one item: only those for which this is true start a run.
+    pub when: Option<Expression>,
+    /// Over one item: runs with the same key go one at a time, in order.
+    pub key: Option<Expression>,
+    /// One run per page (`trigger.items`) instead of one per item.
+    pub batch: bool,
+}
+
+/// An event emitted by a flow.
+#[derive(Clone, Debug)]
+pub struct EventTrigger {
+    /// Its name.
+    pub event: EventName,
+    /// Only payloads for which this is true start a run.
+    pub when: Option<Expression>,
+    /// Runs with the same key go one at a time, in order.
+    pub key: Option<Expression>,
+    /// Two events with the same key are one run.
+    pub dedupe: Option<Dedupe>,
+}
+
+impl Trigger {
+    /// The word for it: `webhook`, `schedule`, `poll`, `event`, `manual`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Webhook(_) => "webhook",
+            Self::Schedule(_) => "schedule",
+            Self::Poll(_) => "poll",
+            Self::Event(_) => "event",
+            Self::Manual => "manual",
+        }
+    }
+
+    /// The expression for the ordering key.
+    pub fn key(&self) -> Option<&Expression> {
+        match self {
+            Self::Webhook(Webhook { key, .. })
+            | Self::Poll(Poll { key, .. })
+            | Self::Event(EventTrigger { key, .. }) => key.as_ref(),
+            Self::Schedule(_) | Self::Manual => None,
+        }
+    }
+
+    /// The condition on the payload.
+    pub fn when(&self) -> Option<&Expression> {
+        match self {
+            Self::Webhook(Webhook { when, .. })
+            | Self::Poll(Poll { when, .. })
+            | Self::Event(EventTrigger { when, .. }) => when.as_ref(),
+            Self::Schedule(_) | Self::Manual => None,
+        }
+    }
+
+    /// How repeated deliveries are recognised.
+    pub fn dedupe(&self) -> Option<&Dedupe> {
+        match self {
+            Self::Webhook(Webhook { dedupe, .. })
+            | Self::Poll(Poll { dedupe, .. })
+            | Self::Event(EventTrigger { dedupe, .. }) => dedupe.as_ref(),
+            Self::Schedule(_) | Self::Manual => None,
+        }
+    }
+}
+

@@ -1,0 +1,1 @@
+//! The suite that defines the traits: every backend runs it in its tests.

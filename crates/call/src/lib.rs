@@ -1,1 +1,22 @@
-//! (being laid)
+//! The outbound call: five stages from a principal's wish to a settled outcome, over `vault` and `connect`.
+//!
+//! [`Caller::attempt`] is one attempt; whether another follows is [`decide`]'s, which is pure. Every attempt, however
+//! it ends, passes [`CallRecorder::record`]. Knows no flow and no route, stores nothing, and never sleeps between
+//! attempts: waiting belongs to whoever owns the work.
+
+mod caller;
+mod clock;
+mod health;
+mod pages;
+mod probe;
+mod record;
+mod recover;
+
+pub use caller::{Attempted, CallRequest, Caller, CallerOptions};
+pub use clock::{Clock, SystemClock};
+pub use health::{BreakerState, ConnectionHealth};
+pub use pages::{Page, Pages};
+pub use probe::ProbeResult;
+pub use record::{AttemptRecord, CallRecord, CallRecorder, CredentialId, NothingRecorded, TokenRecord};
+pub use recover::{Decision, decide};
+pub use sinew_connect::Trust;

@@ -1,0 +1,168 @@
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use crate::Task;
+use crate::error::Error;
+use crate::workspace::{Workspace, run, shown};
+
+pub const DEMO: Task = Task {
+    name: "demo",
+    usage: "demo [--once]",
+    summary: "Sinew with its examples and simulated vendors, under real traffic",
+    help: "\
+Builds Sinew, starts it with the examples and the sandbox vendors, drives traffic, breaks a vendor, mends it,
+replays, and ends with an account of what was sent and what arrived. Everything listens on the loopback address.
+
+  --once   end after the account; the exit code is 0 if it adds up. Otherwise the servers stay up until Ctrl-C.
+
+Other arguments are handed to the demo program.",
+    run: demo,
+};
+
+pub const BENCH: Task = Task {
+    name: "bench",
+    usage: "bench NAME|all",
+    summary: "A benchmark; without a name, their names",
+    help: "\
+Builds Sinew and the benchmarks with optimisations and runs one of them, or all. Each prints a table and, as its last
+line, one JSON object {\"bench\": NAME, \"metrics\": {...}}. Further arguments are handed to the benchmark.",
+    run: bench,
+};
+
+pub const SOAK: Task = Task {
+    name: "soak",
+    usage: "soak kills [--count 500]",
+    summary: "Long tests that are not part of `test`",
+    help: "\
+soak kills   starts flows over all examples, kills the server with SIGKILL at random moments and restarts it, then
+             counts what was lost and what was doubled. --count N kills (500). Further arguments, such as a seed,
+             are handed on.",
+    run: soak,
+};
+
+const KILLS_DEFAULT: &str = "500";
+
+fn demo(arguments: &[String]) -> Result<(), Error> {
+    let workspace = Workspace::load()?;
+    build(&workspace, Profile::Debug, "e2e")?;
+    become_program(&mut program(&workspace, Profile::Debug, "e2e", "demo", arguments)?)
+}
+
+fn soak(arguments: &[String]) -> Result<(), Error> {
+    let Some((name, rest)) = arguments.split_first() else {
+        return Err(Error::Usage("which soak test? There is `kills`".to_owned()));
+    };
+    if name != "kills" {
+        return Err(Error::Usage(format!("there is no soak test `{name}`; there is `kills`")));
+    }
+    let workspace = Workspace::load()?;
+    build(&workspace, Profile::Debug, "e2e")?;
+    let arguments = with_count(rest);
+    become_program(&mut program(&workspace, Profile::Debug, "e2e", "kills", &arguments)?)
+}
+
+fn with_count(arguments: &[String]) -> Vec<String> {
+    let mut arguments = arguments.to_vec();
+    if !arguments.iter().any(|a| a == "--count" || a.starts_with("--count=")) {
+        arguments.extend(["--count".to_owned(), KILLS_DEFAULT.to_owned()]);
+    }
+    arguments
+}
+
+fn bench(arguments: &[String]) -> Result<(), Error> {
+    let workspace = Workspace::load()?;
+    let all = workspace.programs("bench");
+    let Some((name, rest)) = arguments.split_first() else {
+        println!("benchmarks: {}", all.join(", "));
+        return Ok(());
+    };
+    if name != "all" {
+        // Its existence is checked before minutes of building.
+        let mut program = program(&workspace, Profile::Release, "bench", name, rest)?;
+        build(&workspace, Profile::Release, "bench")?;
+        return become_program(&mut program);
+    }
+    build(&workspace, Profile::Release, "bench")?;
+    let mut failure = None;
+    for name in all {
+        println!("=== bench {name}");
+        if let Err(error) = run(&mut program(&workspace, Profile::Release, "bench", name, rest)?) {
+            println!("{error}");
+            failure.get_or_insert(error);
+        }
+    }
+    failure.map_or(Ok(()), Err)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Profile {
+    Debug,
+    Release,
+}
+
+impl Profile {
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Release => "release",
+        }
+    }
+}
+
+/// Builds `sinew` and the programs of a crate that drive it.
+fn build(workspace: &Workspace, profile: Profile, room: &str) -> Result<(), Error> {
+    let mut command = workspace.cargo();
+    command.args(["build", "--package", "sinew", "--package", &format!("sinew-{room}"), "--bins"]);
+    if profile == Profile::Release {
+        command.arg("--release");
+    }
+    run(&mut command)
+}
+
+/// A program of a crate, told where `sinew` is.
+fn program(
+    workspace: &Workspace,
+    profile: Profile,
+    room: &str,
+    name: &str,
+    arguments: &[String],
+) -> Result<Command, Error> {
+    let all = workspace.programs(room);
+    if !all.iter().any(|program| program == name) {
+        return Err(Error::Usage(format!("there is no `{name}` in {room}/; there is: {}", all.join(", "))));
+    }
+    let mut command = Command::new(workspace.built(profile.folder(), name));
+    command.args(arguments).current_dir(&workspace.root);
+    command.env("SINEW_BIN", workspace.built(profile.folder(), "sinew"));
+    Ok(command)
+}
+
+/// Replaces this process, so that signals reach the program and its exit code is ours.
+fn become_program(command: &mut Command) -> Result<(), Error> {
+    let cause = command.exec();
+    Err(Error::NotStarted { command: shown(command), cause })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(given: &[&str]) -> String {
+        let given: Vec<String> = given.iter().map(|&text| text.to_owned()).collect();
+        with_count(&given).join(" ")
+    }
+
+    #[test]
+    fn a_soak_has_five_hundred_kills_unless_said_otherwise() {
+        assert_eq!(check(&[]), "--count 500");
+        assert_eq!(check(&["--seed", "7"]), "--seed 7 --count 500");
+        assert_eq!(check(&["--count", "3"]), "--count 3");
+        assert_eq!(check(&["--count=3"]), "--count=3");
+    }
+
+    #[test]
+    fn a_soak_test_that_does_not_exist_is_a_wrong_call() {
+        let error = soak(&["rain".to_owned()]).unwrap_err();
+        assert_eq!((error.exit_code(), error.to_string().contains("`kills`")), (2, true));
+    }
+}

@@ -1,7 +1,19 @@
 //! Transports and auth schemes: how bytes get to another system and back.
 //!
-//! Knows no operation and no policy beyond the egress rules; retries nothing that may have been sent.
+//! Knows no operation, no retry and no budget. Reaches no address that the connection's egress policy does not allow,
+//! and says of every failure whether the request may have been sent: only so can a lost answer be told from a call
+//! that never happened.
 
+pub mod auth;
+mod client;
+mod dial;
+mod egress;
+mod redirect;
+mod stream;
 mod trust;
 
-pub use trust::Trust;
+pub use client::{Answer, BodyError, ClientOptions, HttpClient, Limits, SendError};
+pub use dial::DialError;
+pub use egress::{Refusal, check_address};
+pub use redirect::{RedirectError, follow, same_origin};
+pub use trust::{Tls, Trust};

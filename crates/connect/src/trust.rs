@@ -13,13 +13,14 @@ pub struct Trust {
 /// TLS settings, made when the first `https` connection needs them: reading the machine's certificates takes time that
 /// a project without `https` need not spend.
 #[derive(Clone)]
-pub(crate) struct LazyTls {
+pub struct Tls {
     trust: Arc<Trust>,
     made: Arc<OnceLock<Result<Arc<ClientConfig>, String>>>,
 }
 
-impl LazyTls {
-    pub(crate) fn new(trust: Trust) -> Self {
+impl Tls {
+    /// Settings that trust these authorities. One is enough for all clients.
+    pub fn new(trust: Trust) -> Self {
         Self { trust: Arc::new(trust), made: Arc::default() }
     }
 

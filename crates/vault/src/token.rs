@@ -50,6 +50,13 @@ pub struct Lent {
     fetch: u64,
 }
 
+impl Lent {
+    /// Whether both are the same token.
+    pub fn is(&self, other: &Self) -> bool {
+        self.fetch == other.fetch
+    }
+}
+
 enum Look {
     Fresh(Lent),
     Due(Lent, u64),
@@ -103,11 +110,6 @@ impl<E: Clone> TokenCache<E> {
             held.token = None;
             held.last_error = None;
         }
-    }
-
-    /// The token at hand, good or not, for masking.
-    pub fn peek(&self) -> Option<Secret> {
-        self.lock().token.as_ref().map(|kept| kept.secret.clone())
     }
 
     async fn fetch<F>(&self, fetch: impl FnOnce() -> F) -> Result<Lent, E>

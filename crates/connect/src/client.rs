@@ -1,0 +1,180 @@
+use std::error::Error as _;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::capture_connection;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use sinew_model::Egress;
+use tokio::time::{Instant, timeout_at};
+
+use crate::dial::{DialError, Dialer};
+use crate::Tls;
+
+/// How long an unused connection is kept. Shorter than the 5 s after which common servers close theirs, so that a call
+/// hardly ever meets one that is being closed: for a write without a key that would be an unknown outcome.
+const IDLE_MAX: Duration = Duration::from_secs(4);
+
+/// What a client is made of.
+#[derive(Clone)]
+pub struct ClientOptions {
+    /// Which addresses it may reach.
+    pub egress: Egress,
+    /// How long connecting may take, TLS included.
+    pub connect: Duration,
+    /// How many unused connections are kept to a host.
+    pub idle_max: usize,
+    /// TLS settings.
+    pub tls: Tls,
+}
+
+/// How long one exchange may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The end of everything.
+    pub until: Instant,
+    /// To connect, beside the client's own deadline; what the first byte is waited for includes it.
+    pub connect: Duration,
+    /// Between two pieces of the answer.
+    pub read: Duration,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// There is no connection; nothing was sent.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    /// The connection was closed before the request was written; nothing was sent.
+    #[error("the connection was closed before the request was sent: {0}")]
+    NotWritten(String),
+    /// Time ran out while still connecting; nothing was sent.
+    #[error("time ran out before the request was sent")]
+    DeadlineBefore,
+    /// Time ran out after the request was sent, or while it was.
+    #[error("no answer in time")]
+    DeadlineAfter,
+    /// The connection ended after the request was sent, or while it was.
+    #[error("the connection ended before the answer: {0}")]
+    Lost(String),
+}
+
+impl SendError {
+    /// Whether the other side may have received the request.
+    pub fn may_have_been_sent(&self) -> bool {
+        matches!(self, Self::DeadlineAfter | Self::Lost(_))
+    }
+}
+
+/// Why an answer's body cannot be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    /// Longer than allowed.
+    #[error("the answer is larger than {max} bytes")]
+    TooLarge {
+        /// The most that is read.
+        max: u64,
+    },
+    /// The next piece did not come.
+    #[error("the rest of the answer did not come in time")]
+    Deadline,
+    /// The connection ended in the middle.
+    #[error("the answer was cut off: {0}")]
+    CutOff(String),
+}
+
+/// An answer whose body is still to be read.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    body: Incoming,
+}
+
+/// HTTP/1.1 with kept connections, for one connection's calls: the pool is not shared, since another connection's
+/// policy may forbid what is open here.
+#[derive(Clone)]
+pub struct HttpClient {
+    client: Client<Dialer, Full<Bytes>>,
+}
+
+impl HttpClient {
+    /// A client with no connection open.
+    pub fn new(options: ClientOptions) -> Self {
+        let dialer = Dialer::new(options.egress, options.connect, options.tls);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_MAX)
+            .pool_max_idle_per_host(options.idle_max)
+            .retry_canceled_requests(true)
+            .build(dialer);
+        Self { client }
+    }
+
+    /// Sends a request and waits for the head of the answer. Redirects are not followed.
+    pub async fn send(&self, mut request: Request<Full<Bytes>>, limits: &Limits) -> Result<Answer, SendError> {
+        let captured = capture_connection(&mut request);
+        let until = limits.until.min(Instant::now() + limits.connect + limits.read);
+        let sent = match timeout_at(until, self.client.request(request)).await {
+            Ok(sent) => sent,
+            Err(_) if captured.connection_metadata().is_some() => return Err(SendError::DeadlineAfter),
+            Err(_) => return Err(SendError::DeadlineBefore),
+        };
+        let (head, body) = sent.map_err(|error| classify(&error))?.into_parts();
+        Ok(Answer { status: head.status, headers: head.headers, body })
+    }
+}
+
+/// Whether an error came before or after the request left. In doubt it may have left.
+fn classify(error: &hyper_util::client::legacy::Error) -> SendError {
+    let (mut source, mut cause, mut canceled) = (error.source(), error.to_string(), false);
+    while let Some(inner) = source {
+        if let Some(dial) = inner.downcast_ref::<DialError>() {
+            return SendError::Dial(dial.clone());
+        }
+        // hyper hands a request back unwritten exactly when it calls it canceled.
+        canceled |= inner.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled);
+        cause = inner.to_string();
+        source = inner.source();
+    }
+    if canceled || error.is_connect() { SendError::NotWritten(cause) } else { SendError::Lost(cause) }
+}
+
+impl Answer {
+    /// Reads the body, at most `max` bytes of it.
+    pub async fn read(mut self, max: u64, limits: &Limits) -> Result<Bytes, BodyError> {
+        let declared = self.headers.get(http::header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
+        if declared.is_some_and(|length: u64| length > max) {
+            return Err(BodyError::TooLarge { max });
+        }
+        let (mut first, mut rest, mut length) = (Bytes::new(), BytesMut::new(), 0_u64);
+        loop {
+            let until = limits.until.min(Instant::now() + limits.read);
+            let piece = match timeout_at(until, self.body.frame()).await {
+                Err(_) => return Err(BodyError::Deadline),
+                Ok(None) => break,
+                Ok(Some(Err(error))) => return Err(BodyError::CutOff(error.to_string())),
+                Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+            };
+            length += piece.len() as u64;
+            if length > max {
+                return Err(BodyError::TooLarge { max });
+            }
+            // Most answers come in one piece, which need not be copied.
+            if first.is_empty() && rest.is_empty() {
+                first = piece;
+            } else {
+                if rest.is_empty() {
+                    rest.extend_from_slice(&first);
+                }
+                rest.extend_from_slice(&piece);
+            }
+        }
+        Ok(if rest.is_empty() { first } else { rest.freeze() })
+    }
+}

@@ -6,11 +6,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::body::AnswerBody;
+use crate::emission::Emit;
 use crate::exchange::{Call, Reply};
 use crate::router::{Door, Router, on_the_wire};
 use crate::truth::TruthFilter;
 use crate::vendors::generated_event;
-use crate::webhooks::Emit;
 
 /// Answers `/_control/..`.
 pub(crate) async fn answer(router: &Router, call: &Call) -> Response<AnswerBody> {

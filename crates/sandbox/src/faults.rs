@@ -230,6 +230,13 @@ impl Fault {
     }
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Seeded {
+    seed: Option<u64>,
+    faults: Vec<FaultDocument>,
+}
+
 fn parse(body: &[u8], default_seed: u64) -> Result<(u64, Vec<FaultDocument>), String> {
     let wrong = |e: serde_json::Error| format!("not a fault document: {e}");
     let value: Value = serde_json::from_slice(body).map_err(wrong)?;
@@ -238,12 +245,6 @@ fn parse(body: &[u8], default_seed: u64) -> Result<(u64, Vec<FaultDocument>), St
     }
     if value.get("kind").is_some() {
         return Ok((default_seed, vec![serde_json::from_value(value).map_err(wrong)?]));
-    }
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Seeded {
-        seed: Option<u64>,
-        faults: Vec<FaultDocument>,
     }
     let seeded: Seeded = serde_json::from_value(value).map_err(wrong)?;
     Ok((seeded.seed.unwrap_or(default_seed), seeded.faults))

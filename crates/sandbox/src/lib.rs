@@ -11,6 +11,7 @@ mod body;
 mod clock;
 mod control;
 mod document;
+mod emission;
 mod exchange;
 mod faults;
 mod generate;

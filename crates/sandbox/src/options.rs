@@ -100,9 +100,8 @@ impl Tuning {
     pub(crate) fn changed_by(self, changes: &[u8]) -> Result<Self, String> {
         let changes: serde_json::Map<String, serde_json::Value> =
             serde_json::from_slice(changes).map_err(|e| format!("options are a JSON object: {e}"))?;
-        let mut all = match serde_json::to_value(self) {
-            Ok(serde_json::Value::Object(all)) => all,
-            Ok(_) | Err(_) => return Err("the options cannot be shown".to_owned()),
+        let Ok(serde_json::Value::Object(mut all)) = serde_json::to_value(self) else {
+            return Err("the options cannot be shown".to_owned());
         };
         all.extend(changes);
         let next: Self = serde_json::from_value(all.into()).map_err(|e| e.to_string())?;

@@ -21,7 +21,8 @@ const DOUBLED_SHOWN_MAX: usize = 100;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Effect<'a> {
     pub(crate) vendor: &'static str,
-    pub(crate) effect: &'static str,
+    /// Such as `invoice.created`.
+    pub(crate) name: &'static str,
     /// The business reference: two effects with the same one are a doubled effect.
     pub(crate) reference: Option<&'a str>,
     pub(crate) id: &'a str,
@@ -45,6 +46,12 @@ struct Entry {
 pub(crate) struct TruthLog {
     state: Mutex<State>,
     file: Option<Mutex<File>>,
+}
+
+/// The line that tells what was before a reset.
+#[derive(Debug, Serialize)]
+struct Mark {
+    reset_at_ms: Timestamp,
 }
 
 #[derive(Debug, Default)]
@@ -110,7 +117,7 @@ impl TruthLog {
         let mut state = self.state.lock();
         state.last_seq += 1;
         let seq = state.last_seq;
-        state.tallies.entry(effect.vendor).or_default().entry(effect.effect).or_default().count(&effect, key);
+        state.tallies.entry(effect.vendor).or_default().entry(effect.name).or_default().count(&effect, key);
         if self.file.is_none() && state.detail == TruthDetail::Count {
             return;
         }
@@ -118,7 +125,7 @@ impl TruthLog {
             seq,
             at_ms: call.now,
             vendor: effect.vendor,
-            effect: effect.effect,
+            effect: effect.name,
             key: key.map(Into::into),
             reference: effect.reference.map(Into::into),
             id: effect.id.into(),
@@ -205,10 +212,6 @@ impl TruthLog {
     pub(crate) fn reset(&self, now: Timestamp, detail: TruthDetail) {
         let mut state = self.state.lock();
         *state = State { detail, ..State::default() };
-        #[derive(Serialize)]
-        struct Mark {
-            reset_at_ms: Timestamp,
-        }
         if !self.append(&Mark { reset_at_ms: now }) {
             state.file_errors += 1;
         }

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
@@ -14,17 +14,13 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use sinew_stdx::{Random, Timestamp};
+use sinew_stdx::Timestamp;
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::document::Document;
+use crate::emission::{Emission, Emit, Event, Generated, Outcome};
 
-const EVENTS_MAX: u64 = 1_000_000;
-const CONCURRENCY_MAX: usize = 256;
-const ATTEMPTS_MAX: u32 = 1000;
-const IDS_SHOWN_MAX: usize = 10_000;
 const EMISSIONS_KEPT: usize = 1000;
 const TARGETS_MAX: usize = 100;
 /// Deliveries of automatic events under way; beyond that events are dropped and counted.
@@ -67,101 +63,6 @@ struct Target {
     declared: WebhookTarget,
     uri: Uri,
     key: hmac::Key,
-}
-
-/// What control asks to be sent.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Emit {
-    event: String,
-    data: Option<serde_json::Value>,
-    count: u64,
-    start: u64,
-    duplicate: f64,
-    out_of_order: f64,
-    tampered: f64,
-    per_second: Option<f64>,
-    concurrency: usize,
-    attempts: u32,
-    seed: Option<u64>,
-    pub(crate) wait: bool,
-}
-
-impl Default for Emit {
-    fn default() -> Self {
-        Self {
-            event: String::new(),
-            data: None,
-            count: 1,
-            start: 1,
-            duplicate: 0.0,
-            out_of_order: 0.0,
-            tampered: 0.0,
-            per_second: None,
-            concurrency: 1,
-            attempts: 30,
-            seed: None,
-            wait: true,
-        }
-    }
-}
-
-/// Makes the data of event `n` where control gave none.
-pub(crate) type Generated = fn(seed: u64, event: &str, n: u64) -> Bytes;
-
-/// One delivery of a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Planned {
-    n: u64,
-    duplicate: bool,
-    tampered: bool,
-}
-
-/// An emission under way or done.
-pub(crate) struct Emission {
-    id: String,
-    request: Emit,
-    template: Option<String>,
-    generated: Generated,
-    seed: u64,
-    first_event: u64,
-    plan: Vec<Planned>,
-    next: AtomicUsize,
-    began: Instant,
-    progress: Mutex<Progress>,
-}
-
-#[derive(Clone, Debug, Default, Serialize)]
-struct Progress {
-    id: String,
-    done: bool,
-    events: u64,
-    delivered: u64,
-    failed: u64,
-    refused: u64,
-    duplicates: u64,
-    reordered: u64,
-    tampered: u64,
-    attempts: u64,
-    delivered_ids: Vec<String>,
-    failed_ids: Vec<String>,
-}
-
-/// How one delivery ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
-    Delivered,
-    /// The receiver does not want it: trying again changes nothing.
-    Refused,
-    GaveUp,
-}
-
-/// An event, ready to be signed.
-struct Event {
-    id: String,
-    name: String,
-    at: Timestamp,
-    body: Bytes,
 }
 
 /// The CRM's webhooks: who gets them, and the sending.
@@ -259,29 +160,7 @@ impl Webhooks {
             return Err("no target: register one with POST /_control/crm/webhooks first".to_owned());
         }
         let first_event = self.next_event.fetch_add(request.count, Ordering::Relaxed);
-        let seed = request.seed.unwrap_or(seed);
-        let (plan, reordered) = request.plan(&mut Random::seeded(seed));
-        let id = format!("em_{first_event}");
-        let progress = Progress {
-            id: id.clone(),
-            events: request.count,
-            duplicates: plan.iter().filter(|planned| planned.duplicate).count() as u64,
-            tampered: plan.iter().filter(|planned| planned.tampered).count() as u64,
-            reordered,
-            ..Progress::default()
-        };
-        let emission = Arc::new(Emission {
-            id,
-            template: request.data.as_ref().map(ToString::to_string),
-            request,
-            generated,
-            seed,
-            first_event,
-            plan,
-            next: AtomicUsize::new(0),
-            began: Instant::now(),
-            progress: Mutex::new(progress),
-        });
+        let emission = Arc::new(Emission::new(request, seed, first_event, generated));
         let mut emissions = self.emissions.lock();
         emissions.insert(first_event, Arc::clone(&emission));
         while emissions.len() > EMISSIONS_KEPT {
@@ -293,7 +172,7 @@ impl Webhooks {
     /// Sends an emission to the end.
     pub(crate) async fn run(self: Arc<Self>, emission: Arc<Emission>, now: Timestamp) {
         let targets: Arc<[Arc<Target>]> = self.targets.lock().clone().into();
-        let workers: Vec<_> = (0..emission.request.concurrency)
+        let workers: Vec<_> = (0..emission.concurrency())
             .map(|_| {
                 let (webhooks, emission, targets) =
                     (Arc::clone(&self), Arc::clone(&emission), Arc::clone(&targets));
@@ -304,24 +183,18 @@ impl Webhooks {
             // A worker that ended early leaves its share undelivered, which the counts show.
             let _ = worker.await;
         }
-        emission.progress.lock().done = true;
+        emission.finish();
     }
 
-    async fn work(&self, emission: &Emission, targets: &[Arc<Target>], now: Timestamp) {
-        loop {
-            let position = emission.next.fetch_add(1, Ordering::Relaxed);
-            let Some(&planned) = emission.plan.get(position) else { return };
-            if let Some(per_second) = emission.request.per_second {
-                let due = Duration::from_secs_f64(position as f64 / per_second);
-                tokio::time::sleep_until(emission.began + due).await;
-            }
-            let at = now.plus(emission.began.elapsed());
-            let event = emission.event(self.boot, planned.n, at);
+    async fn work(&self, emission: &Emission, targets: &[Arc<Target>], began: Timestamp) {
+        while let Some((planned, due)) = emission.take_next() {
+            tokio::time::sleep_until(due).await;
+            let event = emission.event(self.boot, planned, began);
             let mut worst = Outcome::Delivered;
-            let attempts = if planned.tampered { 1 } else { emission.request.attempts };
             for target in targets {
-                let (outcome, made) = self.deliver(target, &event, attempts, planned.tampered).await;
-                emission.progress.lock().attempts += u64::from(made);
+                let attempts_max = emission.attempts_max(planned);
+                let (outcome, attempts) = self.deliver(target, &event, attempts_max, planned.tampered).await;
+                emission.attempted(attempts);
                 worst = if worst == Outcome::Delivered { outcome } else { worst };
             }
             emission.settle(planned, event.id, worst);
@@ -434,145 +307,10 @@ impl Target {
     }
 }
 
-impl Event {
-    fn new(boot: i64, number: u64, name: &str, mut data: Document, at: Timestamp) -> Self {
-        let id = format!("evt_{boot:x}_{number}");
-        data.set("event_id", &id);
-        data.set("event", name);
-        data.set("occurred_at", at.to_string());
-        Self { id, name: name.to_owned(), at, body: data.to_bytes() }
-    }
-}
-
-impl Emission {
-    pub(crate) fn show(&self) -> Vec<u8> {
-        serde_json::to_vec(&*self.progress.lock()).unwrap_or_default()
-    }
-
-    pub(crate) fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn event(&self, boot: i64, n: u64, at: Timestamp) -> Event {
-        let data = match &self.template {
-            Some(template) => Bytes::from(template.replace("{n}", &n.to_string())),
-            None => (self.generated)(self.seed, &self.request.event, n),
-        };
-        let number = self.first_event + (n - self.request.start);
-        // The template was checked to be an object; replacing inside strings keeps it one.
-        let data = Document::parse(&data).unwrap_or_default();
-        Event::new(boot, number, &self.request.event, data, at)
-    }
-
-    fn settle(&self, planned: Planned, id: String, outcome: Outcome) {
-        let mut progress = self.progress.lock();
-        if outcome == Outcome::Refused {
-            progress.refused += 1;
-        }
-        if planned.duplicate || planned.tampered {
-            return;
-        }
-        let progress = &mut *progress;
-        let (count, ids) = if outcome == Outcome::Delivered {
-            (&mut progress.delivered, &mut progress.delivered_ids)
-        } else {
-            (&mut progress.failed, &mut progress.failed_ids)
-        };
-        *count += 1;
-        if ids.len() < IDS_SHOWN_MAX {
-            ids.push(id);
-        }
-    }
-}
-
-impl Emit {
-    fn validate(&self) -> Result<(), String> {
-        let share = |name: &str, value: f64| {
-            if (0.0..=1.0).contains(&value) {
-                Ok(())
-            } else {
-                Err(format!("`{name}` is a share between 0 and 1"))
-            }
-        };
-        share("duplicate", self.duplicate)?;
-        share("out_of_order", self.out_of_order)?;
-        share("tampered", self.tampered)?;
-        if self.event.is_empty() || !self.event.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err("`event` is missing, such as \"deal.updated\"".to_owned());
-        }
-        if self.data.as_ref().is_some_and(|data| !data.is_object()) {
-            return Err("`data` is an object".to_owned());
-        }
-        if !(1..=EVENTS_MAX).contains(&self.count) || self.start.checked_add(self.count).is_none() {
-            return Err(format!("`count` is 1 to {EVENTS_MAX}"));
-        }
-        if !(1..=CONCURRENCY_MAX).contains(&self.concurrency) {
-            return Err(format!("`concurrency` is 1 to {CONCURRENCY_MAX}"));
-        }
-        if !(1..=ATTEMPTS_MAX).contains(&self.attempts) {
-            return Err(format!("`attempts` is 1 to {ATTEMPTS_MAX}"));
-        }
-        if self.per_second.is_some_and(|rate| !(0.001..=1_000_000.0).contains(&rate)) {
-            return Err("`per_second` is 0.001 to 1000000".to_owned());
-        }
-        Ok(())
-    }
-
-    /// The deliveries in their order, and how many events come later than they should.
-    fn plan(&self, random: &mut Random) -> (Vec<Planned>, u64) {
-        // Sorting by a position that some events are pushed back from keeps all others in order.
-        let mut plan: Vec<(u64, Planned)> = Vec::with_capacity(self.count as usize);
-        let mut reordered = 0;
-        for n in self.start..self.start + self.count {
-            let position = (n - self.start) * 2;
-            let late = random.chance(self.out_of_order);
-            let pushed = if late { 2 * (1 + random.below(5)) + 1 } else { 0 };
-            reordered += u64::from(late);
-            plan.push((position + pushed, Planned { n, duplicate: false, tampered: false }));
-            if random.chance(self.duplicate) {
-                let later = position + pushed + 2 * random.below(6) + 1;
-                plan.push((later, Planned { n, duplicate: true, tampered: false }));
-            }
-            if random.chance(self.tampered) {
-                plan.push((position + pushed, Planned { n, duplicate: false, tampered: true }));
-            }
-        }
-        plan.sort_by_key(|(position, _)| *position);
-        (plan.into_iter().map(|(_, planned)| planned).collect(), reordered)
-    }
-}
-
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn planned(emit: &Emit) -> Vec<u64> {
-        emit.plan(&mut Random::seeded(3)).0.iter().map(|planned| planned.n).collect()
-    }
-
-    #[test]
-    fn a_plain_plan_is_in_order() {
-        assert_eq!(planned(&Emit { count: 5, start: 10, ..Emit::default() }), [10, 11, 12, 13, 14]);
-    }
-
-    #[test]
-    fn duplicates_and_late_events_are_seeded() {
-        let emit = Emit { count: 200, duplicate: 0.2, out_of_order: 0.3, ..Emit::default() };
-        let plan = planned(&emit);
-        assert_eq!(plan, planned(&emit));
-        assert!((215..265).contains(&plan.len()));
-        assert!(!plan.is_sorted());
-        let mut events = plan;
-        events.sort_unstable();
-        events.dedup();
-        assert_eq!(events.len(), 200);
-    }
 }

@@ -58,6 +58,6 @@ impl World {
         reference: Option<&str>,
         id: &str,
     ) {
-        self.truth.record(call, Effect { vendor, effect, reference, id });
+        self.truth.record(call, Effect { vendor, name: effect, reference, id });
     }
 }

@@ -154,20 +154,15 @@ impl Billing {
         }
     }
 
-    fn invalid(&self, param: &str, message: &str) -> Reply {
-        let error = json!({ "type": "invalid_request_error", "code": "parameter_invalid", "param": param, "message": message });
-        Reply::of(StatusCode::BAD_REQUEST, &json!({ "error": error }))
-    }
-
     fn create_invoice(&self, call: &Call, world: &World) -> Reply {
         let invoice = match Document::parse(&call.body) {
             Ok(invoice) => invoice,
-            Err(message) => return self.invalid("body", &message),
+            Err(message) => return invalid("body", &message),
         };
         if invoice.text("contact_full_name").is_none() {
-            return self.invalid("contact_full_name", "contact_full_name is missing");
+            return invalid("contact_full_name", "contact_full_name is missing");
         }
-        if let Some(refusal) = self.invalid_money(&invoice, "total") {
+        if let Some(refusal) = invalid_money(&invoice, "total") {
             return refusal;
         }
         self.create(INVOICE, invoice, call, world)
@@ -176,24 +171,12 @@ impl Billing {
     fn create_payment(&self, call: &Call, world: &World) -> Reply {
         let payment = match Document::parse(&call.body) {
             Ok(payment) => payment,
-            Err(message) => return self.invalid("body", &message),
+            Err(message) => return invalid("body", &message),
         };
-        match self.invalid_money(&payment, "amount") {
+        match invalid_money(&payment, "amount") {
             Some(refusal) => refusal,
             None => self.create(PAYMENT, payment, call, world),
         }
-    }
-
-    fn invalid_money(&self, object: &Document, amount: &str) -> Option<Reply> {
-        let currency = object.text("currency").unwrap_or_default();
-        if currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_uppercase()) {
-            return Some(self.invalid("currency", "currency is three capital letters (ISO 4217)"));
-        }
-        let number = object.text(amount).and_then(|text| text.parse::<f64>().ok());
-        if number.is_none_or(|number| !number.is_finite() || number < 0.0) {
-            return Some(self.invalid(amount, &format!("{amount} is a number that is not negative")));
-        }
-        None
     }
 
     fn create(&self, kind: Kind, mut object: Document, call: &Call, world: &World) -> Reply {
@@ -225,7 +208,7 @@ impl Billing {
 
     fn find(&self, kind: Kind, call: &Call) -> Reply {
         let Some(reference) = call.query("external_ref") else {
-            return self.invalid("external_ref", "give the query parameter external_ref");
+            return invalid("external_ref", "give the query parameter external_ref");
         };
         let found = (kind.records)(&mut self.state.lock()).find("external_ref", &reference, FOUND_MAX);
         Reply::ok(list("data", &found, ",\"has_more\":false"))
@@ -253,4 +236,21 @@ impl Billing {
         world.record(call, NAME, kind.ended, object.business_ref().as_deref(), id);
         Reply::ok(body)
     }
+}
+
+fn invalid(param: &str, message: &str) -> Reply {
+    let error = json!({ "type": "invalid_request_error", "code": "parameter_invalid", "param": param, "message": message });
+    Reply::of(StatusCode::BAD_REQUEST, &json!({ "error": error }))
+}
+
+fn invalid_money(object: &Document, amount: &str) -> Option<Reply> {
+    let currency = object.text("currency").unwrap_or_default();
+    if currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_uppercase()) {
+        return Some(invalid("currency", "currency is three capital letters (ISO 4217)"));
+    }
+    let number = object.text(amount).and_then(|text| text.parse::<f64>().ok());
+    if number.is_none_or(|number| !number.is_finite() || number < 0.0) {
+        return Some(invalid(amount, &format!("{amount} is a number that is not negative")));
+    }
+    None
 }

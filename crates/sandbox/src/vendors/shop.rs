@@ -121,10 +121,6 @@ impl Shop {
         Self { seed, state: Mutex::new(State::new()) }
     }
 
-    fn invalid(&self, field: &str, message: &str) -> Reply {
-        Reply::of(StatusCode::UNPROCESSABLE_ENTITY, &json!({ "errors": { field: [message] } }))
-    }
-
     fn list_orders(&self, call: &Call) -> Reply {
         if let Some(reference) = call.query("external_ref") {
             let found = self.state.lock().orders.find("external_ref", &reference, FOUND_MAX);
@@ -134,7 +130,7 @@ impl Shop {
         let after = match since.as_deref().map(parse_instant) {
             None => Timestamp::default(),
             Some(Some(after)) => after,
-            Some(None) => return self.invalid("since", "is not an RFC 3339 instant"),
+            Some(None) => return invalid("since", "is not an RFC 3339 instant"),
         };
         let page = call.query_limit("page", 1, 1_000_000);
         let limit = call.query_limit("limit", 20, 100);
@@ -158,10 +154,10 @@ impl Shop {
     fn create_order(&self, call: &Call, world: &World) -> Reply {
         let order = match Document::parse(&call.body) {
             Ok(order) => order,
-            Err(message) => return self.invalid("base", &message),
+            Err(message) => return invalid("base", &message),
         };
         if order.raw("lines").is_none_or(|lines| !lines.starts_with('[') || lines == "[]") {
-            return self.invalid("lines", "can't be blank");
+            return invalid("lines", "can't be blank");
         }
         Reply::created(self.store_new(order, call, world))
     }
@@ -205,12 +201,12 @@ impl Shop {
     fn patch_order(&self, id: &str, call: &Call, world: &World) -> Reply {
         let changes = match Document::parse(&call.body) {
             Ok(changes) => changes,
-            Err(message) => return self.invalid("base", &message),
+            Err(message) => return invalid("base", &message),
         };
         if changes.raw("status").is_some()
             && changes.text("status").is_none_or(|status| !STATUSES.contains(&status.as_str()))
         {
-            return self.invalid("status", &format!("is not one of {}", STATUSES.join(", ")));
+            return invalid("status", &format!("is not one of {}", STATUSES.join(", ")));
         }
         let mut state = self.state.lock();
         let Some(mut order) = state.orders.get(id).and_then(|body| Document::parse(&body).ok()) else {
@@ -330,4 +326,8 @@ fn money(cents: u128) -> String {
 
 fn parse_instant(text: &str) -> Option<Timestamp> {
     text.parse::<jiff::Timestamp>().ok().map(|at| Timestamp::from_millis(at.as_millisecond()))
+}
+
+fn invalid(field: &str, message: &str) -> Reply {
+    Reply::of(StatusCode::UNPROCESSABLE_ENTITY, &json!({ "errors": { field: [message] } }))
 }

@@ -9,16 +9,34 @@
 //! The JSONata engine underneath (`jsonata-core`) does not show through: its values are `Rc`, so an evaluation
 //! is one synchronous go, text in and text out.
 
+mod analysis;
+mod diagnose;
+mod digits;
 mod error;
 mod expression;
+mod functions;
+mod guard;
 mod limits;
 mod mapping;
+mod printer;
+mod program;
+mod project;
+mod reader;
 mod reads;
 mod scope;
+mod session;
+#[cfg(test)]
+mod soundness;
+mod syntax;
+mod text;
+mod tokens;
+mod vm;
 
 pub use error::{CompileError, EvaluateError, Excess};
 pub use expression::Expression;
+pub use functions::{FunctionDoc, functions};
 pub use limits::{Limits, Moment};
 pub use mapping::{Mapping, PathPart, Template};
-pub use reads::{FieldTree, Reads, project};
+pub use project::project;
+pub use reads::{FieldTree, Reads};
 pub use scope::Scope;

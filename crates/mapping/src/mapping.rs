@@ -1,9 +1,11 @@
-use std::fmt;
 use std::sync::Arc;
 
+use jsonata_core::value::JValue;
 use sinew_stdx::Json;
 
-use crate::{CompileError, EvaluateError, Expression, Limits, Moment, Reads, Scope};
+use crate::printer::Printer;
+use crate::program::{Evaluation, Given, Leaf, Unit};
+use crate::{CompileError, EvaluateError, Limits, Moment, Reads, Scope};
 
 /// What stands under `with:`: expressions where values stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,132 +38,173 @@ pub struct Mapping {
 #[derive(Debug)]
 struct Inner {
     root: Node,
-    reads: Reads,
+    unit: Unit,
 }
 
+/// The shape of the result; expressions by their index in the unit.
 #[derive(Debug)]
 enum Node {
-    Expression(Expression),
+    Expression(usize),
     Literal(Json),
-    Object(Vec<(String, Node)>),
+    Object(Vec<(Name, Node)>),
     Array(Vec<Node>),
+}
+
+/// A field's name, and how it is printed before its value.
+#[derive(Debug)]
+struct Name {
+    plain: String,
+    printed: String,
 }
 
 impl Mapping {
     /// Compiles a template; all errors at once, each with the path of its leaf.
     pub fn compile(template: &Template) -> Result<Self, Vec<(Vec<PathPart>, CompileError)>> {
-        let mut errors = Vec::new();
-        let mut reads = Reads::nothing();
-        let root = compile(template, &mut Vec::new(), &mut reads, &mut errors);
-        match root {
-            Some(root) if errors.is_empty() => Ok(Self { inner: Arc::new(Inner { root, reads }) }),
-            _ => Err(errors),
+        let mut compiler = Compiler::default();
+        let root = compiler.node(template);
+        if compiler.errors.is_empty() {
+            return Ok(Self { inner: Arc::new(Inner { root, unit: Unit::new(compiler.leaves) }) });
         }
+        Err(compiler.errors)
     }
 
     /// What its expressions read of their scope.
     pub fn reads(&self) -> &Reads {
-        &self.inner.reads
+        &self.inner.unit.reads
     }
 
-    /// Evaluates it. Fields whose expression yields nothing are left out, items become nothing's absence too; a
-    /// mapping that is itself one expression yielding nothing gives `null`.
+    /// Evaluates it over one reading of the data.
+    ///
+    /// Fields and items whose expression yields nothing are left out; a mapping that is one expression and yields
+    /// nothing gives `null`. An error says which field it is of. Time is counted over all fields; the last one to
+    /// start before the limit may take as long once more.
     pub fn evaluate(
         &self,
         scope: &Scope<'_>,
         moment: Moment,
         limits: &Limits,
     ) -> Result<Json, EvaluateError> {
-        let value = evaluate(&self.inner.root, &mut Vec::new(), scope, moment, limits)?;
-        Ok(value.unwrap_or_else(Json::null))
+        let evaluation = Evaluation::begin(&self.inner.unit, scope, moment, limits)?;
+        let mut printer = Printer::new(limits.output_bytes_max);
+        let mut path = Vec::new();
+        let given = print(&self.inner.root, &evaluation, &mut printer, &mut path)
+            .map_err(|error| if path.is_empty() { error } else { error.in_field(shown(&path)) })?;
+        Ok(if given { Json::from_printed(printer.out) } else { Json::null() })
     }
 }
 
-fn compile(
-    template: &Template,
-    path: &mut Vec<PathPart>,
-    reads: &mut Reads,
-    errors: &mut Vec<(Vec<PathPart>, CompileError)>,
-) -> Option<Node> {
-    match template {
-        Template::Expression(source) => match Expression::compile(source) {
-            Ok(expression) => {
-                *reads = std::mem::replace(reads, Reads::nothing()).union(expression.reads().clone());
-                Some(Node::Expression(expression))
+#[derive(Default)]
+struct Compiler {
+    path: Vec<PathPart>,
+    leaves: Vec<Leaf>,
+    errors: Vec<(Vec<PathPart>, CompileError)>,
+}
+
+impl Compiler {
+    fn node(&mut self, template: &Template) -> Node {
+        match template {
+            Template::Expression(source) => {
+                match Leaf::compile(source) {
+                    Ok(leaf) => self.leaves.push(leaf),
+                    Err(error) => self.errors.push((self.path.clone(), error)),
+                }
+                Node::Expression(self.leaves.len().saturating_sub(1))
             }
-            Err(error) => {
-                errors.push((path.clone(), error));
-                None
-            }
-        },
-        Template::Literal(json) => Some(Node::Literal(json.clone())),
-        Template::Object(fields) => {
-            let mut nodes = Vec::with_capacity(fields.len());
-            for (name, field) in fields {
-                path.push(PathPart::Field(name.clone()));
-                let node = compile(field, path, reads, errors);
-                path.pop();
-                nodes.extend(node.map(|node| (name.clone(), node)));
-            }
-            Some(Node::Object(nodes))
+            Template::Literal(json) => Node::Literal(json.clone()),
+            Template::Object(fields) => Node::Object(
+                fields
+                    .iter()
+                    .map(|(name, field)| {
+                        let printed = format!("{}:", Json::string(name));
+                        let node = self.under(PathPart::Field(name.clone()), field);
+                        (Name { plain: name.clone(), printed }, node)
+                    })
+                    .collect(),
+            ),
+            Template::Array(items) => Node::Array(
+                items.iter().enumerate().map(|(i, item)| self.under(PathPart::Index(i), item)).collect(),
+            ),
         }
-        Template::Array(items) => {
-            let mut nodes = Vec::with_capacity(items.len());
-            for (index, item) in items.iter().enumerate() {
-                path.push(PathPart::Index(index));
-                nodes.extend(compile(item, path, reads, errors));
-                path.pop();
-            }
-            Some(Node::Array(nodes))
-        }
+    }
+
+    fn under(&mut self, part: PathPart, template: &Template) -> Node {
+        self.path.push(part);
+        let node = self.node(template);
+        self.path.pop();
+        node
     }
 }
 
-fn evaluate(
-    node: &Node,
-    path: &mut Vec<PathPart>,
-    scope: &Scope<'_>,
-    moment: Moment,
-    limits: &Limits,
-) -> Result<Option<Json>, EvaluateError> {
+/// A step of the path to the field being printed.
+enum At<'a> {
+    Field(&'a str),
+    Index(usize),
+}
+
+/// Prints a node; `false` if it yields nothing. On an error `path` is left at the field it is of.
+fn print<'m>(
+    node: &'m Node,
+    evaluation: &Evaluation<'_>,
+    printer: &mut Printer,
+    path: &mut Vec<At<'m>>,
+) -> Result<bool, EvaluateError> {
     match node {
-        Node::Expression(expression) => expression
-            .evaluate(scope, moment, limits)
-            .map_err(|e| if path.is_empty() { e } else { e.in_field(ShownPath(path).to_string()) }),
-        Node::Literal(json) => Ok(Some(json.clone())),
+        Node::Expression(index) => match evaluation.leaf(*index)? {
+            Given::Constant(json) => printer.raw(json.as_str()),
+            Given::Value(JValue::Undefined) => return Ok(false),
+            Given::Value(value) => printer.value(&value, &evaluation.session.digits.borrow()),
+        }
+        .map_err(|error| evaluation.unprintable(&error))?,
+        Node::Literal(json) => printer.raw(json.as_str()).map_err(|error| evaluation.unprintable(&error))?,
         Node::Object(fields) => {
-            let mut values = Vec::with_capacity(fields.len());
+            printer.out.push('{');
+            let mut first = true;
             for (name, field) in fields {
-                path.push(PathPart::Field(name.clone()));
-                let value = evaluate(field, path, scope, moment, limits)?;
+                path.push(At::Field(&name.plain));
+                let before = printer.out.len();
+                if !first {
+                    printer.out.push(',');
+                }
+                printer.out.push_str(&name.printed);
+                if print(field, evaluation, printer, path)? {
+                    first = false;
+                } else {
+                    printer.out.truncate(before);
+                }
                 path.pop();
-                values.extend(value.map(|value| (name.as_str(), value)));
             }
-            Ok(Some(Json::object(values.iter().map(|(name, value)| (*name, value)))))
+            printer.out.push('}');
         }
         Node::Array(items) => {
-            let mut values = Vec::with_capacity(items.len());
+            printer.out.push('[');
+            let mut first = true;
             for (index, item) in items.iter().enumerate() {
-                path.push(PathPart::Index(index));
-                values.extend(evaluate(item, path, scope, moment, limits)?);
+                path.push(At::Index(index));
+                let before = printer.out.len();
+                if !first {
+                    printer.out.push(',');
+                }
+                if print(item, evaluation, printer, path)? {
+                    first = false;
+                } else {
+                    printer.out.truncate(before);
+                }
                 path.pop();
             }
-            Ok(Some(Json::array(&values)))
+            printer.out.push(']');
         }
     }
+    Ok(true)
 }
 
-struct ShownPath<'a>(&'a [PathPart]);
-
-impl fmt::Display for ShownPath<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, part) in self.0.iter().enumerate() {
-            match part {
-                PathPart::Field(name) if index == 0 => f.write_str(name)?,
-                PathPart::Field(name) => write!(f, ".{name}")?,
-                PathPart::Index(index) => write!(f, "[{index}]")?,
-            }
+fn shown(path: &[At<'_>]) -> String {
+    let mut shown = String::new();
+    for part in path {
+        match part {
+            At::Field(name) if shown.is_empty() => shown.push_str(name),
+            At::Field(name) => shown.extend([".", name]),
+            At::Index(index) => shown.push_str(&format!("[{index}]")),
         }
-        Ok(())
     }
+    shown
 }

@@ -1,7 +1,5 @@
 use std::collections::BTreeMap;
 
-use sinew_stdx::Json;
-
 /// What an expression reads of its input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reads {
@@ -27,6 +25,11 @@ impl FieldTree {
     /// The fields that are read, in order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Reads)> {
         self.fields.iter().map(|(name, reads)| (&**name, reads))
+    }
+
+    /// How many fields are read.
+    pub fn len(&self) -> usize {
+        self.fields.len()
     }
 
     /// True if no field is read.
@@ -99,15 +102,5 @@ impl Reads {
             Self::Everything => None,
             Self::Fields(tree) => Some(tree.iter().map(|(name, _)| name).collect()),
         }
-    }
-}
-
-/// Drops what is not read, on the text: what stays keeps its digits and its spelling.
-///
-/// Scalars stay where an object was expected, so that an expression meets the same error or the same nothing.
-pub fn project(json: &Json, reads: &Reads) -> Json {
-    match reads {
-        Reads::Everything => json.clone(),
-        Reads::Fields(_) => json.clone(),
     }
 }

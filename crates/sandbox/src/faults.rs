@@ -216,7 +216,10 @@ impl FaultBoard {
 
 impl Fault {
     fn strikes(&mut self, call: &Call) -> bool {
-        if !self.document.matches(call) {
+        // A token endpoint needs no token: striking it would use up the count to no effect.
+        let spends_nothing = self.kind == Kind::Before(Instead::RevokedToken)
+            && call.segments.first().is_some_and(|segment| segment == "oauth");
+        if spends_nothing || !self.document.matches(call) {
             return false;
         }
         self.seen += 1;

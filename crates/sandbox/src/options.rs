@@ -89,8 +89,8 @@ impl Default for Tuning {
             enrich_slow_rate: 0.01,
             enrich_slow_ms_min: 200,
             enrich_slow_ms_max: 800,
-            billing_rate_per_s: 20_000,
-            max_records: 200_000,
+            billing_rate_per_s: 100_000,
+            max_records: 100_000,
         }
     }
 }

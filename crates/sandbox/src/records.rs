@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -14,15 +15,15 @@ pub(crate) struct Records {
     next_number: u64,
     next_seq: u64,
     by_seq: BTreeMap<u64, Stored>,
-    seq_of: HashMap<String, u64>,
-    index: BTreeSet<(u8, String, u64)>,
+    seq_of: HashMap<Arc<str>, u64>,
+    index: BTreeSet<(u8, Arc<str>, u64)>,
 }
 
 #[derive(Debug)]
 struct Stored {
-    id: String,
+    id: Arc<str>,
     body: Bytes,
-    indexed: Vec<(u8, String)>,
+    indexed: Box<[(u8, Arc<str>)]>,
 }
 
 impl Records {
@@ -52,23 +53,23 @@ impl Records {
 
     /// Stores or replaces an object. `value_of` tells the values of the indexed fields.
     pub(crate) fn put(&mut self, id: &str, body: Bytes, max: u32, value_of: impl Fn(&str) -> Option<String>) {
-        let seq = if let Some(&seq) = self.seq_of.get(id) {
-            self.unindex(seq);
-            seq
+        let (id, seq) = if let Some((id, &seq)) = self.seq_of.get_key_value(id) {
+            (Arc::clone(id), seq)
         } else {
-            let seq = self.next_seq;
+            let (id, seq): (Arc<str>, u64) = (id.into(), self.next_seq);
+            self.seq_of.insert(Arc::clone(&id), seq);
             self.next_seq += 1;
-            self.seq_of.insert(id.to_owned(), seq);
-            seq
+            (id, seq)
         };
-        let indexed: Vec<(u8, String)> = (0_u8..)
+        self.unindex(seq);
+        let indexed: Box<[(u8, Arc<str>)]> = (0_u8..)
             .zip(self.indexed)
-            .filter_map(|(field, name)| value_of(name).map(|value| (field, value)))
+            .filter_map(|(field, name)| value_of(name).map(|value| (field, value.into())))
             .collect();
         for (field, value) in &indexed {
-            self.index.insert((*field, value.clone(), seq));
+            self.index.insert((*field, Arc::clone(value), seq));
         }
-        self.by_seq.insert(seq, Stored { id: id.to_owned(), body, indexed });
+        self.by_seq.insert(seq, Stored { id, body, indexed });
         while self.by_seq.len() > max as usize {
             let Some(&oldest) = self.by_seq.keys().next() else { break };
             self.drop_seq(oldest);
@@ -86,8 +87,9 @@ impl Records {
         else {
             return Vec::new();
         };
+        let value: Arc<str> = value.into();
         self.index
-            .range((field, value.to_owned(), 0)..=(field, value.to_owned(), u64::MAX))
+            .range((field, Arc::clone(&value), 0)..=(field, value, u64::MAX))
             .filter_map(|(_, _, seq)| self.by_seq.get(seq))
             .map(|stored| stored.body.clone())
             .take(limit)
@@ -111,7 +113,7 @@ impl Records {
 
     fn unindex(&mut self, seq: u64) {
         if let Some(stored) = self.by_seq.get_mut(&seq) {
-            for (field, value) in stored.indexed.drain(..) {
+            for (field, value) in std::mem::take(&mut stored.indexed) {
                 self.index.remove(&(field, value, seq));
             }
         }

@@ -75,7 +75,7 @@ pub(crate) struct Webhooks {
     next_event: AtomicU64,
     emissions: Mutex<BTreeMap<u64, Arc<Emission>>>,
     automatic_slots: Arc<Semaphore>,
-    pub(crate) automatic_dropped: AtomicU64,
+    automatic_dropped: AtomicU64,
     client: Client<HttpConnector, Full<Bytes>>,
 }
 
@@ -126,7 +126,8 @@ impl Webhooks {
     /// The targets without their secrets.
     pub(crate) fn list(&self) -> serde_json::Value {
         let targets: Vec<_> = self.targets.lock().iter().map(|target| target.show()).collect();
-        serde_json::json!({ "data": targets })
+        let dropped = self.automatic_dropped.load(Ordering::Relaxed);
+        serde_json::json!({ "data": targets, "automatic_dropped": dropped })
     }
 
     pub(crate) fn remove_all(&self) {

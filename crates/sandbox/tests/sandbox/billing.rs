@@ -74,7 +74,7 @@ fn every_answer_tells_the_rate_limit() {
     let answer = world.get("/billing/invoices/in_1");
     assert_eq!(
         (answer.header("x-ratelimit-limit"), answer.header("x-ratelimit-remaining")),
-        (Some("20000"), Some("19999"))
+        (Some("100000"), Some("99999"))
     );
     world.control("POST", "/options", r#"{"billing_rate_per_s":1}"#);
     world.get("/billing/invoices/in_1");

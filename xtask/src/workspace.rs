@@ -27,6 +27,8 @@ pub struct Room {
     pub folder: String,
     /// Folder names of the workspace's crates that it links: normal and build dependencies, not those of its tests.
     pub uses: Vec<String>,
+    /// Names of the crates of others that it links, likewise.
+    pub links: Vec<String>,
     /// Its programs.
     pub programs: Vec<String>,
 }
@@ -77,14 +79,16 @@ impl Workspace {
         let room_name = |folder: &str| folder.rsplit('/').next().unwrap_or(folder).to_owned();
         let rooms = metadata.packages.iter().filter_map(|package| {
             let folder = folders.get(&package.name)?.clone();
-            let uses = package.dependencies.iter().filter(|d| d.kind.as_deref() != Some("dev"));
+            let linked = package.dependencies.iter().filter(|d| d.kind.as_deref() != Some("dev"));
+            let (own, others): (Vec<_>, Vec<_>) = linked.partition(|d| folders.contains_key(&d.name));
             let mut uses: Vec<String> =
-                uses.filter_map(|d| folders.get(&d.name)).map(|folder| room_name(folder)).collect();
+                own.iter().filter_map(|d| folders.get(&d.name)).map(|folder| room_name(folder)).collect();
             uses.sort();
             uses.dedup();
+            let links = others.iter().map(|d| d.name.clone()).collect();
             let is_program = |target: &&Target| target.kind.iter().any(|kind| kind == "bin");
             let programs = package.targets.iter().filter(is_program).map(|t| t.name.clone()).collect();
-            Some(Room { name: room_name(&folder), folder, uses, programs })
+            Some(Room { name: room_name(&folder), folder, uses, links, programs })
         });
         Ok(Self { rooms: rooms.collect(), root: metadata.workspace_root, target: metadata.target_directory })
     }

@@ -25,7 +25,7 @@ pub const TIDY: Task = Task {
     help: "\
 Checks, without building anything:
 
-- rooms: the dependency table of ARCHITECTURE.md against the manifests; a header in every crate
+- rooms: the two tables of ARCHITECTURE.md against the manifests; a header in every crate
 - ratchet: files over 500 lines and functions over 70 are in xtask/tidy.toml with their reason and exact size
 - links: relative links in Markdown lead somewhere
 - codes: every SNW code in a document has its page in docs/errors/, every page its code
@@ -43,6 +43,7 @@ type Check = fn(&Tree) -> Vec<Finding>;
 
 const CHECKS: &[Check] = &[
     rooms::table,
+    rooms::absences,
     rooms::headers,
     ratchet::check,
     links::check,

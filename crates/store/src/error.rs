@@ -41,6 +41,9 @@ pub enum StoreError {
         /// The one given.
         given: u32,
     },
+    /// The run is not this node's to write to: it is queued, resting or ended.
+    #[error("run {0} is not running here; it has to be claimed before it is written to")]
+    NotClaimed(crate::RunId),
     /// There is no such thing.
     #[error("{0} does not exist")]
     Missing(Arc<str>),

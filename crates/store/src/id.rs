@@ -40,8 +40,7 @@ impl RunId {
         }
         let mut value: u128 = 0;
         for byte in text.bytes() {
-            let digit =
-                ALPHABET.iter().position(|&c| c == byte.to_ascii_uppercase()).ok_or_else(wrong)?;
+            let digit = ALPHABET.iter().position(|&c| c == byte.to_ascii_uppercase()).ok_or_else(wrong)?;
             value = value.checked_mul(32).and_then(|v| v.checked_add(digit as u128)).ok_or_else(wrong)?;
         }
         Ok(Self(value))
@@ -98,7 +97,8 @@ impl IdSource {
         let noise = (u128::from(self.random.next_u64()) << 16) | u128::from(self.random.next_u64() & 0xFFFF);
         let fresh = (ms << 80) | noise;
         // Within a millisecond, or when the clock went back, go on from the last id by a random stride.
-        self.last = if fresh > self.last { fresh } else { self.last + 1 + u128::from(self.random.next_u64() >> 24) };
+        self.last =
+            if fresh > self.last { fresh } else { self.last + 1 + u128::from(self.random.next_u64() >> 24) };
         RunId(self.last)
     }
 }

@@ -17,7 +17,9 @@ mod upkeep;
 pub use dead::{DeadFilter, DeadId, DeadLetter, DeadStatus, NewDeadLetter};
 pub use error::StoreError;
 pub use id::{Epoch, IdSource, InvalidId, RunId};
-pub use journal::{Admitted, Blob, BlobHash, CursorAdvance, NewRun, Phase, RunWrite, StoredRun, WaitFor, Written};
+pub use journal::{
+    Admitted, Blob, BlobHash, CursorAdvance, NewRun, Phase, RunWrite, StoredRun, WaitFor, Written,
+};
 pub use pending::{Pending, Reply, reply};
 pub use runs::{FlowCounts, RunFilter, RunStatus, RunSummary};
 pub use traits::{Alerts, Archive, Cursors, DeadLetters, FlowVersions, Journal, Store, Upkeep};

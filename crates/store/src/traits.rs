@@ -4,8 +4,8 @@ use std::sync::Arc;
 use sinew_stdx::{Json, Timestamp};
 
 use crate::{
-    Admitted, AlertRecord, CursorAdvance, DeadFilter, DeadId, DeadLetter, DeadStatus, Epoch, FlowCounts, NewRun, Pending,
-    Retention, RunFilter, RunId, RunSummary, RunWrite, StoreStats, StoredRun, Written,
+    Admitted, AlertRecord, CursorAdvance, DeadFilter, DeadId, DeadLetter, DeadStatus, Epoch, FlowCounts,
+    NewRun, Pending, Retention, RunFilter, RunId, RunSummary, RunWrite, StoreStats, StoredRun, Written,
 };
 
 /// Runs and their journals: what the engine lives on.

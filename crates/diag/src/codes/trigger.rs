@@ -2,4 +2,9 @@
 
 use crate::code::codes;
 
-codes! {}
+codes! {
+    /// The payload cannot be taken.
+    UNACCEPTABLE_PAYLOAD = "SNW-4001", "Payload cannot be taken";
+    /// Too much is waiting already.
+    OVERLOADED = "SNW-4002", "Too much is waiting already";
+}

@@ -1,0 +1,416 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use sinew_diag::codes::engine;
+use sinew_mapping::{Limits, project};
+use sinew_model::{Attempt, Block, Each, Failure, Flow, FlowVersion, Principal, Step, StepKind, Trace};
+use sinew_stdx::{Json, Timestamp};
+use sinew_store::{DeadId, RunId, RunStatus};
+
+use crate::record::Outcome;
+use crate::{Action, Entry, Env, ItemScope, ParkedFor, Record, Signal};
+
+/// What a step's name ends in when it is being taken back.
+pub(crate) const UNDO: &str = "~undo";
+
+/// A record that cannot follow on what is there: the journal was written for another flow, or by a bug.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}", code = engine::JOURNAL_MISMATCH)]
+pub struct Illegal {
+    /// What does not fit.
+    pub message: String,
+}
+
+fn illegal(message: impl Into<String>) -> Illegal {
+    Illegal { message: message.into() }
+}
+
+/// Where a run stands, as its records say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunState {
+    /// Something is under way, or waited for.
+    Going,
+    /// It gave up at a step.
+    Dead {
+        /// The step.
+        step: Arc<str>,
+        /// Why.
+        failure: Failure,
+        /// Where the work is kept.
+        letter: DeadId,
+    },
+    /// It is over.
+    Ended(RunStatus),
+}
+
+/// Where a step stands.
+#[derive(Clone, Debug)]
+pub(crate) enum StepState {
+    /// Its action was handed out; nothing came back yet. Never read from a journal.
+    Issued,
+    /// An intent without an answer, read from a journal.
+    Intended,
+    /// It is tried again at a time.
+    BackingOff { attempts_made: u32, due: Timestamp },
+    /// It waits.
+    Parked { wait: ParkedFor, at: Timestamp, elapsing: bool },
+    /// What it waited for has come.
+    Signalled { wait: ParkedFor, signal: Signal, at: Timestamp, order: u32 },
+    /// It has its value, or failed.
+    Settled { outcome: Outcome, at: Timestamp, order: u32 },
+}
+
+/// What pure parts of a step gave, so that they are not computed twice. Never durable.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Memo {
+    pub(crate) when: Option<bool>,
+    pub(crate) value: Option<Json>,
+    pub(crate) arm: Option<Option<usize>>,
+}
+
+/// A run's state machine.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    pub(crate) run: RunId,
+    pub(crate) flow: Arc<Flow>,
+    pub(crate) item: Option<Arc<ItemScope>>,
+    pub(crate) trigger: Json,
+    pub(crate) seed: u64,
+    pub(crate) accepted_at: Timestamp,
+    pub(crate) limits: Limits,
+    pub(crate) steps: HashMap<Arc<str>, StepState>,
+    pub(crate) memo: HashMap<Arc<str>, Memo>,
+    pub(crate) edited: HashMap<Arc<str>, (u32, Json)>,
+    principal: Principal,
+    trace: Trace,
+    parent: Option<(RunId, Arc<str>)>,
+    attempts: HashMap<Arc<str>, Vec<Attempt>>,
+    state: RunState,
+    settled: u32,
+}
+
+impl Machine {
+    /// The version that a journal goes on with: the one it was accepted under, or was revived with last.
+    pub fn version_of(entries: &[Entry]) -> Option<FlowVersion> {
+        entries.iter().rev().find_map(|entry| match &entry.record {
+            Record::Accepted { version, .. } | Record::Revived { version: Some(version), .. } => Some(version.clone()),
+            _ => None,
+        })
+    }
+
+    /// A machine from a run's journal, folded to its end.
+    pub fn fold(run: RunId, flow: Arc<Flow>, entries: &[Entry]) -> Result<Self, Illegal> {
+        let (first, rest) = entries.split_first().ok_or_else(|| illegal("the journal is empty"))?;
+        let mut machine = Self::accepted(run, flow, first)?;
+        for entry in rest {
+            machine.apply(entry)?;
+        }
+        Ok(machine)
+    }
+
+    /// A machine that was just accepted.
+    pub fn accepted(run: RunId, flow: Arc<Flow>, entry: &Entry) -> Result<Self, Illegal> {
+        let Record::Accepted { trigger, principal, trace, seed, parent, item, .. } = &entry.record else {
+            return Err(illegal("a journal begins with `accepted`"));
+        };
+        Ok(Self {
+            run,
+            flow,
+            item: item.as_ref().map(|item| Arc::new((**item).clone())),
+            trigger: trigger.clone(),
+            seed: *seed,
+            accepted_at: entry.at,
+            limits: Limits::default(),
+            steps: HashMap::new(),
+            memo: HashMap::new(),
+            edited: HashMap::new(),
+            principal: principal.clone(),
+            trace: *trace,
+            parent: parent.clone(),
+            attempts: HashMap::new(),
+            state: RunState::Going,
+            settled: 0,
+        })
+    }
+
+    /// A machine for one item of this run's `each`; it lives in memory only, the step's progress stands for it.
+    pub fn for_item(&self, scope: Arc<ItemScope>, at: Timestamp) -> Self {
+        let seed = crate::key::step_seed(self.seed ^ scope.index.rotate_left(32), &scope.each);
+        Self {
+            run: self.run,
+            flow: Arc::clone(&self.flow),
+            item: Some(scope),
+            trigger: self.trigger.clone(),
+            seed,
+            accepted_at: at,
+            limits: self.limits,
+            steps: HashMap::new(),
+            memo: HashMap::new(),
+            edited: HashMap::new(),
+            principal: self.principal.clone(),
+            trace: self.trace,
+            parent: None,
+            attempts: HashMap::new(),
+            state: RunState::Going,
+            settled: 0,
+        }
+    }
+
+    /// Folds one more record in.
+    pub fn apply(&mut self, entry: &Entry) -> Result<(), Illegal> {
+        self.check_state(&entry.record)?;
+        let at = entry.at;
+        match &entry.record {
+            Record::Accepted { .. } => return Err(illegal("a run is accepted once")),
+            Record::Intent { step } => {
+                if !matches!(self.steps.get(step), Some(StepState::Issued)) {
+                    self.move_step(step, StepState::Intended)?;
+                }
+            }
+            Record::Settled { step, outcome, attempts } => {
+                self.remember(step, attempts);
+                let order = self.next_order();
+                self.move_step(step, StepState::Settled { outcome: outcome.clone(), at, order })?;
+            }
+            Record::Backoff { step, attempts_made, due, attempts } => {
+                self.remember(step, attempts);
+                self.move_step(step, StepState::BackingOff { attempts_made: *attempts_made, due: *due })?;
+            }
+            Record::Parked { step, wait } => {
+                self.move_step(step, StepState::Parked { wait: wait.clone(), at, elapsing: false })?;
+            }
+            Record::Signalled { step, signal } => self.signalled(step, signal, at)?,
+            Record::Undone { step } => {
+                let order = self.next_order();
+                let outcome = Outcome::Ok(Json::null());
+                let undo: Arc<str> = Arc::from(format!("{step}{UNDO}"));
+                self.move_step(&undo, StepState::Settled { outcome, at, order })?;
+            }
+            Record::Dead { step, failure, letter } => {
+                self.state = RunState::Dead { step: step.clone(), failure: failure.clone(), letter: *letter };
+            }
+            Record::Revived { step, input, trigger, .. } => self.revived(step, input.as_ref(), trigger.as_ref()),
+            Record::Cancelled { .. } => self.state = RunState::Ended(RunStatus::Cancelled),
+            Record::Discarded { .. } => self.state = RunState::Ended(RunStatus::Discarded),
+            Record::Compensated { .. } => self.state = RunState::Ended(RunStatus::Undone),
+            Record::Finished { .. } => self.state = RunState::Ended(RunStatus::Finished),
+        }
+        Ok(())
+    }
+
+    /// Which records may follow in which state.
+    fn check_state(&self, record: &Record) -> Result<(), Illegal> {
+        let fits = match &self.state {
+            RunState::Going => !matches!(record, Record::Revived { .. } | Record::Discarded { .. }),
+            RunState::Dead { .. } => {
+                matches!(record, Record::Revived { .. } | Record::Discarded { .. } | Record::Cancelled { .. })
+            }
+            RunState::Ended(_) => false,
+        };
+        if fits { Ok(()) } else { Err(illegal(format!("{record:?} cannot follow on {:?}", self.state))) }
+    }
+
+    fn next_order(&mut self) -> u32 {
+        self.settled += 1;
+        self.settled
+    }
+
+    fn move_step(&mut self, step: &Arc<str>, to: StepState) -> Result<(), Illegal> {
+        let base = step.strip_suffix(UNDO).unwrap_or(step);
+        if self.find_step(base).is_none() {
+            return Err(illegal(format!("the flow has no step `{base}`")));
+        }
+        if matches!(self.steps.get(step), Some(StepState::Settled { .. } | StepState::Signalled { .. })) {
+            return Err(illegal(format!("step `{step}` is settled already")));
+        }
+        self.steps.insert(Arc::clone(step), to);
+        Ok(())
+    }
+
+    fn signalled(&mut self, step: &Arc<str>, signal: &Signal, at: Timestamp) -> Result<(), Illegal> {
+        let order = self.next_order();
+        let Some(StepState::Parked { wait, .. }) = self.steps.get(step) else {
+            return Err(illegal(format!("step `{step}` was signalled but does not wait")));
+        };
+        let state = StepState::Signalled { wait: wait.clone(), signal: signal.clone(), at, order };
+        self.steps.insert(Arc::clone(step), state);
+        Ok(())
+    }
+
+    fn revived(&mut self, step: &Arc<str>, input: Option<&Json>, trigger: Option<&Json>) {
+        self.state = RunState::Going;
+        self.steps.remove(step);
+        self.attempts.remove(step);
+        // Pure values may come out differently: the flow or the trigger may be others now.
+        self.memo.clear();
+        if let Some(input) = input {
+            let edits = self.edited.get(step).map_or(0, |(edits, _)| *edits) + 1;
+            self.edited.insert(Arc::clone(step), (edits, input.clone()));
+        }
+        if let Some(trigger) = trigger {
+            self.trigger = trigger.clone();
+        }
+    }
+
+    /// Failed attempts are kept in memory until the step settles, for the dead letter.
+    fn remember(&mut self, step: &Arc<str>, attempts: &[Attempt]) {
+        if !attempts.is_empty() {
+            self.attempts.entry(Arc::clone(step)).or_default().extend_from_slice(attempts);
+        }
+    }
+
+    /// The actions that are due now and were not handed out before.
+    pub fn actions(&mut self, now: Timestamp) -> Vec<Action> {
+        if self.state == RunState::Going { self.walk(now) } else { Vec::new() }
+    }
+
+    /// A successful value without what nothing reads (see [`sinew_model::Step::keep`]).
+    pub fn minimise(&self, step: &str, value: &Json) -> Json {
+        match self.find_step(step) {
+            Some(step) => project(value, &step.keep),
+            None => Json::null(),
+        }
+    }
+
+    /// When the first of the steps that wait goes on by itself.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.steps
+            .values()
+            .filter_map(|state| match state {
+                StepState::BackingOff { due, .. } => Some(*due),
+                StepState::Parked { wait, .. } => wait.deadline(),
+                _ => None,
+            })
+            .min()
+    }
+
+    /// Whether nothing is under way: the run may leave memory until something comes.
+    pub fn is_resting(&self) -> bool {
+        self.state == RunState::Going && !self.steps.values().any(|s| matches!(s, StepState::Issued | StepState::Intended))
+    }
+
+    /// The steps that wait, and for what.
+    pub fn waits(&self) -> impl Iterator<Item = (&Arc<str>, &ParkedFor)> {
+        self.steps.iter().filter_map(|(step, state)| match state {
+            StepState::Parked { wait, .. } => Some((step, wait)),
+            _ => None,
+        })
+    }
+
+    /// Since when a step waits.
+    pub fn parked_at(&self, step: &str) -> Option<Timestamp> {
+        match self.steps.get(step) {
+            Some(StepState::Parked { at, .. }) => Some(*at),
+            _ => None,
+        }
+    }
+
+    /// The same run going by another version of its flow, which must have every step that has a record.
+    pub fn with_flow(&self, flow: Arc<Flow>) -> Result<Self, Illegal> {
+        let other = Self { flow, memo: HashMap::new(), ..self.clone() };
+        for step in self.steps.keys() {
+            let base = step.strip_suffix(UNDO).unwrap_or(step);
+            if other.find_step(base).is_none() {
+                return Err(illegal(format!("the flow has no step `{base}` any more, which this run has passed")));
+            }
+        }
+        Ok(other)
+    }
+
+    /// Whether a step is being tried again later.
+    pub fn is_backing_off(&self) -> bool {
+        self.steps.values().any(|state| matches!(state, StepState::BackingOff { .. }))
+    }
+
+    /// The failed attempts of a step so far.
+    pub fn attempts(&self, step: &str) -> &[Attempt] {
+        self.attempts.get(step).map_or(&[], Vec::as_slice)
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> &RunState {
+        &self.state
+    }
+
+    /// The run.
+    pub fn run(&self) -> RunId {
+        self.run
+    }
+
+    /// Its flow.
+    pub fn flow(&self) -> &Arc<Flow> {
+        &self.flow
+    }
+
+    /// Its trigger's payload.
+    pub fn trigger(&self) -> &Json {
+        &self.trigger
+    }
+
+    /// Who started it.
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// Its trace.
+    pub fn trace(&self) -> Trace {
+        self.trace
+    }
+
+    /// The run and step that started it.
+    pub fn parent(&self) -> Option<&(RunId, Arc<str>)> {
+        self.parent.as_ref()
+    }
+
+    /// The item that it is, if it is one.
+    pub fn item(&self) -> Option<&Arc<ItemScope>> {
+        self.item.as_ref()
+    }
+
+    /// When it was accepted.
+    pub fn accepted_at(&self) -> Timestamp {
+        self.accepted_at
+    }
+
+    /// The step of a name, wherever it stands in the flow.
+    pub fn find_step(&self, name: &str) -> Option<&Step> {
+        find(&self.flow.block, name)
+    }
+
+    /// The `each` of a step.
+    pub fn each(&self, step: &str) -> Option<&Each> {
+        match &self.find_step(step)?.kind {
+            StepKind::Each(each) => Some(each),
+            _ => None,
+        }
+    }
+
+    /// The values that an undo, or a person who looks, may see of settled steps.
+    pub(crate) fn root_env(&self) -> Env {
+        let mut env = Env::default();
+        if let Some(item) = &self.item {
+            env = Env::new(item.scope.clone());
+            if let Some(each) = self.each(&item.each) {
+                env.bind(each.item.shared(), item.item.clone());
+            }
+        } else {
+            env.bind("trigger", self.trigger.clone());
+        }
+        env
+    }
+}
+
+pub(crate) fn find<'a>(block: &'a Block, name: &str) -> Option<&'a Step> {
+    block.steps.iter().find_map(|step| {
+        if step.name.as_str() == name {
+            return Some(step);
+        }
+        let inside = match &step.kind {
+            StepKind::Branch(branch) => branch.arms.iter().find_map(|arm| find(&arm.block, name)),
+            StepKind::Parallel(parallel) => parallel.arms.iter().find_map(|(_, block)| find(block, name)),
+            StepKind::Each(each) => find(&each.block, name),
+            _ => None,
+        };
+        inside.or_else(|| step.catch.as_ref().and_then(|catch| find(&catch.block, name)))
+    })
+}

@@ -1,0 +1,124 @@
+//! How many runs are under way: bounded for the node and for every flow. More wait in the store, not in memory.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+/// Room for runs.
+#[derive(Debug)]
+pub(crate) struct Admissions {
+    max: usize,
+    state: Mutex<State>,
+    /// Told when room appears.
+    pub(crate) room: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    taken: usize,
+    by_flow: HashMap<Arc<str>, usize>,
+}
+
+/// Room for one run; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    admissions: Arc<Admissions>,
+    flow: Arc<str>,
+}
+
+impl Admissions {
+    pub(crate) fn new(max: usize) -> Arc<Self> {
+        Arc::new(Self { max, state: Mutex::default(), room: Notify::new() })
+    }
+
+    /// Room for a run of a flow that allows so many, if there is some.
+    pub(crate) fn try_take(self: &Arc<Self>, flow: &Arc<str>, flow_max: usize) -> Option<Slot> {
+        let mut state = self.state.lock();
+        if state.taken >= self.max || state.by_flow.get(flow).is_some_and(|taken| *taken >= flow_max) {
+            return None;
+        }
+        Some(self.record(&mut state, flow))
+    }
+
+    /// Room although there is none: for runs that are woken by something that will not come again.
+    pub(crate) fn take(self: &Arc<Self>, flow: &Arc<str>) -> Slot {
+        let mut state = self.state.lock();
+        self.record(&mut state, flow)
+    }
+
+    fn record(self: &Arc<Self>, state: &mut State, flow: &Arc<str>) -> Slot {
+        state.taken += 1;
+        *state.by_flow.entry(Arc::clone(flow)).or_default() += 1;
+        Slot { admissions: Arc::clone(self), flow: Arc::clone(flow) }
+    }
+
+    /// How many runs there is room for.
+    pub(crate) fn free(&self) -> usize {
+        self.max.saturating_sub(self.state.lock().taken)
+    }
+
+    /// How many runs are under way.
+    pub(crate) fn taken(&self) -> usize {
+        self.state.lock().taken
+    }
+
+    /// Of these flows and their bounds, the ones without room.
+    pub(crate) fn full<'a>(&self, flows: impl Iterator<Item = (Arc<str>, usize)> + 'a) -> Vec<Arc<str>> {
+        let state = self.state.lock();
+        flows
+            .filter(|(flow, max)| state.by_flow.get(flow).is_some_and(|taken| taken >= max))
+            .map(|(flow, _)| flow)
+            .collect()
+    }
+}
+
+impl Slot {
+    /// Counts it for another flow, once it is known which.
+    pub(crate) fn assign(&mut self, flow: &Arc<str>) {
+        let mut state = self.admissions.state.lock();
+        forget(&mut state, &self.flow);
+        *state.by_flow.entry(Arc::clone(flow)).or_default() += 1;
+        self.flow = Arc::clone(flow);
+    }
+}
+
+fn forget(state: &mut State, flow: &Arc<str>) {
+    if let Some(taken) = state.by_flow.get_mut(flow) {
+        *taken -= 1;
+        if *taken == 0 {
+            state.by_flow.remove(flow);
+        }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut state = self.admissions.state.lock();
+        state.taken -= 1;
+        forget(&mut state, &self.flow);
+        drop(state);
+        self.admissions.room.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_bounded_for_the_node_and_for_each_flow() {
+        let admissions = Admissions::new(3);
+        let (a, b): (Arc<str>, Arc<str>) = ("a".into(), "b".into());
+        let first = admissions.try_take(&a, 2).unwrap();
+        let _second = admissions.try_take(&a, 2).unwrap();
+        assert!(admissions.try_take(&a, 2).is_none(), "the flow is full");
+        assert_eq!(admissions.full([(a.clone(), 2), (b.clone(), 2)].into_iter()), [a.clone()]);
+        let _third = admissions.try_take(&b, 2).unwrap();
+        assert!(admissions.try_take(&b, 2).is_none(), "the node is full");
+        drop(first);
+        assert_eq!((admissions.free(), admissions.taken()), (1, 2));
+        assert!(admissions.try_take(&a, 2).is_some());
+    }
+}

@@ -1,0 +1,324 @@
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+use sinew_call::{Caller, Clock};
+use sinew_flow_core::{Decision, ItemScope};
+use sinew_model::{Failure, Flow, FlowVersion, Principal, Snapshot, Trace};
+use sinew_stdx::{Json, Random, Timestamp};
+use sinew_store::{IdSource, NewDeadLetter, RunId, RunStatus, Store};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+
+use crate::admission::Admissions;
+use crate::versions::Versions;
+use crate::{Observer, Refusal, backlog, drive};
+
+/// How an engine is set up.
+pub struct EngineOptions {
+    /// Where everything durable is.
+    pub store: Arc<dyn Store>,
+    /// How other systems are called.
+    pub caller: Caller,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Who is told what runs do.
+    pub observer: Arc<dyn Observer>,
+    /// The folder that `each` steps may read files from.
+    pub files: PathBuf,
+    /// Runs under way at once.
+    pub in_flight_max: usize,
+    /// What ids and jitter start from.
+    pub seed: u64,
+}
+
+/// The engine. Cloning gives another handle to it.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) core: Arc<Core>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct RunEnd {
+    /// Its state.
+    pub status: RunStatus,
+    /// Its result, if it finished.
+    pub result: Option<Json>,
+    /// Why not, if it did not.
+    pub failure: Option<Failure>,
+}
+
+/// What is told to a run that is in memory. The answer comes when it is durable.
+pub(crate) enum Message {
+    /// Something it waits for may have come: look again.
+    Wake,
+    /// An event.
+    Event { event: Arc<str>, key: Option<Arc<str>>, payload: Json, at: Timestamp, ack: Ack },
+    /// A person's decision on a step (the only one that waits for one, if none is named).
+    Decide { step: Option<Arc<str>>, decision: Decision, ack: Ack },
+    /// The end of a sub-flow.
+    ChildEnded { step: Arc<str>, child: RunId, end: RunEnd, ack: Ack },
+    /// Stop.
+    Cancel { by: Principal, ack: Ack },
+    /// Go on from a dead letter.
+    Revive { revival: Box<Revival>, ack: Ack },
+    /// Give the dead letter up.
+    Discard { by: Principal, ack: Ack },
+    /// Keep the progress of an `each`.
+    Checkpoint { step: Arc<str>, progress: Vec<u8>, dead: Vec<(NewDeadLetter, Failure)>, ack: Ack },
+}
+
+/// How a dead run goes on.
+pub(crate) struct Revival {
+    pub(crate) by: Principal,
+    pub(crate) input: Option<Json>,
+    pub(crate) trigger: Option<Json>,
+    pub(crate) flow: Option<(Arc<Flow>, FlowVersion)>,
+}
+
+pub(crate) type Ack = oneshot::Sender<Result<(), Refusal>>;
+
+/// Events of the last moments, for runs that were between store and memory when they came.
+pub(crate) struct RecentEvent {
+    pub(crate) at: Timestamp,
+    pub(crate) event: Arc<str>,
+    pub(crate) key: Option<Arc<str>>,
+    pub(crate) payload: Json,
+}
+
+/// Events remembered at most, and for how long.
+const RECENT_MAX: usize = 1024;
+const RECENT_FOR: Duration = Duration::from_secs(10);
+
+pub(crate) struct Core {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) caller: Caller,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) observer: Arc<dyn Observer>,
+    pub(crate) files: PathBuf,
+    pub(crate) admissions: Arc<Admissions>,
+    pub(crate) versions: Versions,
+    pub(crate) backlog: Notify,
+    pub(crate) due: Notify,
+    pub(crate) stopping: watch::Sender<bool>,
+    pub(crate) listening: Mutex<HashSet<RunId>>,
+    pub(crate) recent: Mutex<VecDeque<RecentEvent>>,
+    snapshot: RwLock<Arc<Snapshot>>,
+    mailboxes: Mutex<HashMap<RunId, mpsc::UnboundedSender<Message>>>,
+    waiters: Mutex<HashMap<RunId, Vec<oneshot::Sender<RunEnd>>>>,
+    ids: Mutex<IdSource>,
+    random: Mutex<Random>,
+}
+
+impl Engine {
+    /// Starts an engine on a store: what an earlier life left unfinished goes on.
+    pub async fn start(options: EngineOptions, snapshot: Arc<Snapshot>) -> Result<Self, Refusal> {
+        let core = Arc::new(Core {
+            store: options.store,
+            caller: options.caller,
+            clock: options.clock,
+            observer: options.observer,
+            files: options.files,
+            admissions: Admissions::new(options.in_flight_max),
+            versions: Versions::default(),
+            backlog: Notify::new(),
+            due: Notify::new(),
+            stopping: watch::Sender::new(false),
+            listening: Mutex::default(),
+            recent: Mutex::default(),
+            snapshot: RwLock::new(Arc::default()),
+            mailboxes: Mutex::default(),
+            waiters: Mutex::default(),
+            ids: Mutex::new(IdSource::seeded(options.seed)),
+            random: Mutex::new(Random::seeded(options.seed.rotate_left(17) ^ 0x5EED)),
+        });
+        let engine = Self { core };
+        engine.replace_snapshot(snapshot).await?;
+        tokio::spawn(backlog::refill(Arc::clone(&engine.core)));
+        tokio::spawn(backlog::wake_due(Arc::clone(&engine.core)));
+        engine.core.backlog.notify_one();
+        Ok(engine)
+    }
+
+    /// Puts another snapshot in force. Runs under way keep their flow's version.
+    pub async fn replace_snapshot(&self, snapshot: Arc<Snapshot>) -> Result<(), Refusal> {
+        for flow in snapshot.flows.values() {
+            let (name, version) = (flow.name.shared(), Arc::clone(&flow.version.0));
+            self.core.store.keep_version(name, version, Arc::clone(&flow.source)).await?;
+        }
+        self.core.caller.forget(&snapshot);
+        self.core.versions.forget();
+        *self.core.snapshot.write() = snapshot;
+        Ok(())
+    }
+
+    /// The snapshot in force.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.core.snapshot()
+    }
+
+    /// The store, for looking.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.core.store
+    }
+
+    /// How other systems are called.
+    pub fn caller(&self) -> &Caller {
+        &self.core.caller
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.core.clock
+    }
+
+    /// How many runs are in memory.
+    pub fn in_flight(&self) -> usize {
+        self.core.admissions.taken()
+    }
+
+    /// Stops: accepts nothing more, lets what is being sent be answered for so long, and leaves the rest to the next
+    /// start. True if everything came to rest.
+    pub async fn stop(&self, patience: Duration) -> bool {
+        self.core.stopping.send_replace(true);
+        let at_rest = async {
+            while self.core.admissions.taken() > 0 {
+                self.core.admissions.room.notified().await;
+            }
+        };
+        tokio::time::timeout(patience, at_rest).await.is_ok()
+    }
+}
+
+impl Core {
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshot.read())
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn new_id(&self) -> RunId {
+        let now = self.now();
+        self.ids.lock().next(now)
+    }
+
+    pub(crate) fn chance(&self) -> u64 {
+        self.random.lock().next_u64()
+    }
+
+    /// A fresh trace, for work that nobody else traces.
+    pub(crate) fn new_trace(&self) -> Trace {
+        let mut random = self.random.lock();
+        let trace_id = (u128::from(random.next_u64()) << 64) | u128::from(random.next_u64().max(1));
+        Trace { trace_id, span_id: random.next_u64().max(1), sampled: true }
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
+    /// Remembers an event for runs that are between store and memory.
+    pub(crate) fn remember_event(&self, event: RecentEvent) {
+        let mut recent = self.recent.lock();
+        let oldest = event.at.minus(RECENT_FOR);
+        while recent.len() >= RECENT_MAX || recent.front().is_some_and(|first| first.at < oldest) {
+            recent.pop_front();
+        }
+        recent.push_back(event);
+    }
+
+    /// A place in memory for a run that this node has just taken; `None` if it is there already (it is woken then).
+    pub(crate) fn enter(&self, run: RunId) -> Option<mpsc::UnboundedReceiver<Message>> {
+        let mut mailboxes = self.mailboxes.lock();
+        if let Some(mailbox) = mailboxes.get(&run)
+            && mailbox.send(Message::Wake).is_ok()
+        {
+            return None;
+        }
+        let (sender, receiver) = mpsc::unbounded_channel();
+        mailboxes.insert(run, sender);
+        Some(receiver)
+    }
+
+    /// Leaves memory unless a message has come, which is given back.
+    pub(crate) fn leave(&self, run: RunId, mailbox: &mut mpsc::UnboundedReceiver<Message>) -> Option<Message> {
+        let mut mailboxes = self.mailboxes.lock();
+        if let Ok(message) = mailbox.try_recv() {
+            return Some(message);
+        }
+        mailboxes.remove(&run);
+        drop(mailboxes);
+        self.listening.lock().remove(&run);
+        None
+    }
+
+    /// Leaves memory whatever comes; messages still in the mailbox are dropped, and their senders see that.
+    pub(crate) fn abandon(&self, run: RunId) {
+        self.mailboxes.lock().remove(&run);
+        self.listening.lock().remove(&run);
+    }
+
+    /// Hands a message to a run that is in memory; gives it back if it is not.
+    pub(crate) fn post(&self, run: RunId, message: Message) -> Result<(), Message> {
+        match self.mailboxes.lock().get(&run) {
+            Some(mailbox) => mailbox.send(message).map_err(|e| e.0),
+            None => Err(message),
+        }
+    }
+
+    /// Brings a run that this node has just taken into memory.
+    pub(crate) fn activate(self: &Arc<Self>, run: RunId) {
+        if let Some(mailbox) = self.enter(run) {
+            // Its flow is known once it is read; until then it counts for the node only.
+            let slot = self.admissions.take(&Arc::from(""));
+            tokio::spawn(drive::load(Arc::clone(self), run, mailbox, slot));
+        }
+    }
+
+    /// Tells a run something and waits until that is durable. The run is brought into memory if need be.
+    pub(crate) async fn tell(
+        self: &Arc<Self>,
+        run: RunId,
+        message: impl FnOnce(Ack) -> Message,
+    ) -> Result<(), Refusal> {
+        let (ack, answer) = oneshot::channel();
+        if let Err(message) = self.post(run, message(ack)) {
+            if self.store.claim(run).await? {
+                self.activate(run);
+            }
+            // If it was not ours to take, somebody else is just bringing it into memory, or it is over.
+            self.post(run, message).map_err(|_| Refusal::Conflict(format!("run {run} is over or does not exist")))?;
+        }
+        answer.await.unwrap_or_else(|_| Err(Refusal::Conflict(format!("run {run} could not take it; look at its state"))))
+    }
+
+    pub(crate) fn wait_for(&self, run: RunId) -> oneshot::Receiver<RunEnd> {
+        let (sender, receiver) = oneshot::channel();
+        self.waiters.lock().entry(run).or_default().push(sender);
+        receiver
+    }
+
+    pub(crate) fn stop_waiting(&self, run: RunId) {
+        let mut waiters = self.waiters.lock();
+        if let Some(senders) = waiters.get_mut(&run) {
+            senders.retain(|sender| !sender.is_closed());
+            if senders.is_empty() {
+                waiters.remove(&run);
+            }
+        }
+    }
+
+    pub(crate) fn answer_waiters(&self, run: RunId, end: &RunEnd) {
+        let senders = self.waiters.lock().remove(&run).unwrap_or_default();
+        for sender in senders {
+            let _ = sender.send(end.clone());
+        }
+    }
+}
+
+/// An item to be run by itself, shared between its machine and its dead letter.
+pub(crate) type SharedItem = Arc<ItemScope>;

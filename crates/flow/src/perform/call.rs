@@ -1,0 +1,211 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use sinew_call::{CallRequest, Decision, ProbeResult, decide};
+use sinew_diag::codes::engine as code;
+use sinew_flow_core::{CallAction, Outcome, Record};
+use sinew_model::{Attempt, Connection, Failure, Idempotency, Operation, Reason, Snapshot};
+use sinew_stdx::{Json, Random};
+
+use super::Performer;
+use crate::drive::Performed;
+
+/// Waits up to this long stay in memory; longer ones are kept in the store, and the run may leave memory.
+const SHORT_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// The connection and operation of a call, as the project has them now.
+pub(crate) fn target(
+    snapshot: &Snapshot,
+    call: &CallAction,
+) -> Result<(Arc<Connection>, Arc<Operation>), Failure> {
+    let gone = |what: String| {
+        Failure::new(Reason::Refused, code::RESOURCE_GONE, format!("{what} does not exist any more"))
+            .help("put it back, reload, and replay the dead letter")
+    };
+    let connection = snapshot
+        .connections
+        .get(&call.connection)
+        .ok_or_else(|| gone(format!("connection `{}`", call.connection)))?;
+    let operation = connection
+        .connector
+        .operations
+        .get(&call.operation)
+        .ok_or_else(|| gone(format!("operation `{}.{}`", call.connection, call.operation)))?;
+    Ok((Arc::clone(connection), Arc::clone(operation)))
+}
+
+/// Whether it must be durable that this call is about to be sent: the destination would act twice.
+pub(crate) fn needs_intent(operation: &Operation, call: &CallAction) -> bool {
+    operation.idempotency == Idempotency::None && !call.at_least_once
+}
+
+/// A call with its retries, as far as they are short; answers with `Settled`, `Undone` or `Backoff`.
+pub(crate) async fn call(
+    performer: Performer,
+    action: CallAction,
+    connection: Arc<Connection>,
+    operation: Arc<Operation>,
+) -> Performed {
+    let request = performer.request(&action, connection, operation);
+    let mut trying = Trying {
+        random: Random::seeded(performer.core.chance()),
+        made: action.attempts_made,
+        attempts: Vec::new(),
+        performer,
+        action,
+        request,
+    };
+    if trying.action.uncertain
+        && let Some(records) = trying.resolve_uncertain().await
+    {
+        return records;
+    }
+    loop {
+        match trying.attempt().await {
+            Next::Again => {}
+            Next::Over(records) => return records,
+        }
+    }
+}
+
+impl Performer {
+    pub(crate) fn request(
+        &self,
+        action: &CallAction,
+        connection: Arc<Connection>,
+        operation: Arc<Operation>,
+    ) -> CallRequest {
+        let key = matches!(operation.idempotency, Idempotency::Key { .. }).then(|| Arc::clone(&action.idempotency_key));
+        CallRequest {
+            connection,
+            operation,
+            input: action.input.clone(),
+            principal: self.principal.clone(),
+            trace: self.trace,
+            idempotency_key: key,
+            priority: self.priority,
+            deadline: action.deadline,
+            purpose: Arc::from(format!("flow {} run {} step {}", self.flow, self.run, action.step)),
+        }
+    }
+}
+
+struct Trying {
+    performer: Performer,
+    action: CallAction,
+    request: CallRequest,
+    random: Random,
+    made: u32,
+    /// Those that failed.
+    attempts: Vec<Attempt>,
+}
+
+enum Next {
+    Again,
+    Over(Performed),
+}
+
+impl Trying {
+    async fn attempt(&mut self) -> Next {
+        let (outcome, attempt) = if self.action.pages_max.is_some() {
+            self.all_pages().await
+        } else {
+            let attempted = self.performer.core.caller.attempt(&self.request).await;
+            (attempted.outcome, attempted.attempt)
+        };
+        self.made += 1;
+        let failure = match outcome {
+            Ok(value) => return Next::Over(self.settled(Ok(value))),
+            Err(failure) => failure,
+        };
+        self.attempts.push(attempt);
+        let operation = &self.request.operation;
+        let (retry, once) = (&self.action.retry, self.action.at_least_once);
+        match decide(&failure, operation, retry, self.made, once, &mut self.random) {
+            Decision::GiveUp => Next::Over(self.settled(Err(failure))),
+            Decision::Retry { after } => self.wait(after).await,
+            Decision::Probe => match self.performer.core.caller.probe(&self.request).await {
+                ProbeResult::Found(value) => Next::Over(self.settled(Ok(value))),
+                ProbeResult::NotFound if self.made < self.action.retry.attempts.get() => {
+                    let wait = self.action.retry.backoff.wait(self.made, &mut self.random);
+                    self.wait(wait).await
+                }
+                ProbeResult::NotFound => {
+                    let mut failure = failure;
+                    failure.reason = Reason::Unavailable;
+                    failure.message = format!("{} (asked since: it took no effect)", failure.message).into();
+                    Next::Over(self.settled(Err(failure)))
+                }
+                ProbeResult::NoProbe | ProbeResult::Failed(_) => Next::Over(self.settled(Err(failure))),
+            },
+        }
+    }
+
+    async fn wait(&mut self, after: Duration) -> Next {
+        if after <= SHORT_WAIT_MAX {
+            tokio::time::sleep(after).await;
+            return Next::Again;
+        }
+        let due = self.performer.core.now().plus(after);
+        let attempts = std::mem::take(&mut self.attempts);
+        let step = Arc::clone(&self.action.step);
+        Next::Over(vec![Record::Backoff { step, attempts_made: self.made, due, attempts }])
+    }
+
+    /// There is an intent without an answer: ask the destination, or say that it is not known.
+    async fn resolve_uncertain(&mut self) -> Option<Performed> {
+        loop {
+            match self.performer.core.caller.probe(&self.request).await {
+                ProbeResult::Found(value) => return Some(self.settled(Ok(value))),
+                ProbeResult::NotFound => return None,
+                ProbeResult::NoProbe => return Some(self.settled(Err(unknown_after_restart(&self.request)))),
+                ProbeResult::Failed(failure) if failure.reason.is_transient() => {
+                    self.made += 1;
+                    if self.made >= self.action.retry.attempts.get() {
+                        return Some(self.settled(Err(unknown_after_restart(&self.request))));
+                    }
+                    let wait = self.action.retry.backoff.wait(self.made, &mut self.random);
+                    tokio::time::sleep(wait.min(SHORT_WAIT_MAX)).await;
+                }
+                ProbeResult::Failed(_) => return Some(self.settled(Err(unknown_after_restart(&self.request)))),
+            }
+        }
+    }
+
+    /// All pages, as one array. A page that fails fails the attempt: reads are simply read again.
+    async fn all_pages(&mut self) -> (Result<Json, Failure>, Attempt) {
+        let at = self.performer.core.now();
+        let mut pages = self.performer.core.caller.pages(self.request.clone());
+        let (mut items, mut read) = (Vec::new(), 0);
+        while let Some(page) = pages.next().await {
+            match page {
+                Ok(page) => items.extend(page.items),
+                Err((failure, attempt)) => return (Err(failure), attempt),
+            }
+            read += 1;
+            if self.action.pages_max.is_some_and(|max| read >= max.get()) {
+                break;
+            }
+        }
+        let took_ms = self.performer.core.now().since(at).as_millis() as u64;
+        (Ok(Json::array(&items)), Attempt { at, took_ms, request: None, response: None, failure: None })
+    }
+
+    fn settled(&mut self, outcome: Result<Json, Failure>) -> Performed {
+        let step = Arc::clone(&self.action.step);
+        let undone = step.strip_suffix("~undo");
+        if let (Some(undone), true) = (undone, outcome.is_ok()) {
+            return vec![Record::Undone { step: Arc::from(undone) }];
+        }
+        vec![Record::Settled { step, outcome: Outcome::from(outcome), attempts: std::mem::take(&mut self.attempts) }]
+    }
+}
+
+fn unknown_after_restart(request: &CallRequest) -> Failure {
+    let message = format!(
+        "`{}.{}` may have been sent when Sinew was stopped, and the destination cannot be asked",
+        request.connection.name, request.operation.id
+    );
+    Failure::new(Reason::Unknown, code::OUTCOME_UNKNOWN, message)
+        .help("look in the other system; discard the dead letter if the effect is there, replay it if not")
+}

@@ -1,0 +1,222 @@
+//! The items of an `each` as a stream: from an array, a paginated read, or a file. Never all in memory as values.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+use sinew_call::Pages;
+use sinew_diag::codes::engine as code;
+use sinew_flow_core::{EachInput, EachProgress};
+use sinew_model::{Failure, FileFormat, Reason};
+use sinew_stdx::Json;
+use tokio::sync::mpsc;
+
+use super::{Performer, target};
+
+/// Records read ahead from a file.
+const READ_AHEAD: usize = 256;
+/// The longest line of an NDJSON file.
+const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// A stream of numbered items that begins where progress says.
+pub(crate) struct Items {
+    source: Source,
+    /// The number of the next item.
+    next: u64,
+    /// Where the source can be read from again, and the number of the first item there.
+    pub(crate) token: Json,
+    pub(crate) token_index: u64,
+}
+
+enum Source {
+    Array { text: Json, at: usize },
+    Pages { pages: Box<Pages>, page: std::vec::IntoIter<Json>, next: Option<Json> },
+    File { records: mpsc::Receiver<Result<Json, Failure>> },
+}
+
+fn not_items(message: impl Into<Arc<str>>) -> Failure {
+    Failure::new(Reason::Mapping, code::NOT_ITEMS, message)
+}
+
+impl Items {
+    /// Opens the source.
+    pub(crate) fn open(performer: &Performer, input: EachInput, progress: &EachProgress) -> Result<Self, Failure> {
+        let mut items = Self { source: Source::Array { text: Json::null(), at: 0 }, next: 0, token: Json::null(), token_index: 0 };
+        items.source = match input {
+            EachInput::Array(json) => {
+                let text = if json.as_str().starts_with('[') { json } else { Json::array([&json]) };
+                Source::Array { text, at: 1 }
+            }
+            EachInput::Pages(call) => {
+                let (connection, operation) = target(&performer.core.snapshot(), &call)?;
+                let request = performer.request(&call, connection, operation);
+                let mut pages = performer.core.caller.pages(request);
+                if !progress.source.is_null() {
+                    pages = pages.resume(progress.source.clone());
+                    items.next = progress.source_index;
+                    (items.token, items.token_index) = (progress.source.clone(), progress.source_index);
+                }
+                Source::Pages { pages: Box::new(pages), page: Vec::new().into_iter(), next: None }
+            }
+            EachInput::File { path, format } => Source::File { records: open_file(&performer.core.files, &path, format)? },
+        };
+        Ok(items)
+    }
+
+    /// The number that the next item has.
+    pub(crate) fn next_index(&self) -> u64 {
+        self.next
+    }
+
+    /// The next item and its number.
+    pub(crate) async fn next(&mut self) -> Option<Result<(u64, Json), Failure>> {
+        let item = match &mut self.source {
+            Source::Array { text, at } => next_of_array(text, at)?,
+            Source::File { records } => records.recv().await?,
+            Source::Pages { pages, page, next } => loop {
+                if let Some(item) = page.next() {
+                    break Ok(item);
+                }
+                if let Some(token) = next.take() {
+                    (self.token, self.token_index) = (token, self.next);
+                }
+                match pages.next().await? {
+                    Ok(read) => {
+                        *page = read.items.into_iter();
+                        *next = read.next;
+                    }
+                    Err((failure, _)) => break Err(failure),
+                }
+            },
+        };
+        Some(item.map(|item| {
+            self.next += 1;
+            (self.next - 1, item)
+        }))
+    }
+}
+
+/// Reads one value of an array's text, which begins after its bracket.
+fn next_of_array(text: &Json, at: &mut usize) -> Option<Result<Json, Failure>> {
+    let rest = text.as_str().get(*at..)?;
+    let trimmed = rest.trim_start_matches([' ', '\n', '\r', '\t', ',']);
+    if trimmed.starts_with(']') || trimmed.is_empty() {
+        return None;
+    }
+    let begin = *at + (rest.len() - trimmed.len());
+    let mut values = serde_json::Deserializer::from_str(trimmed).into_iter::<&RawValue>();
+    match values.next()? {
+        Ok(raw) => {
+            *at = begin + values.byte_offset();
+            Some(Ok(Json::from_printed(raw.get())))
+        }
+        Err(error) => Some(Err(not_items(format!("the items are not a JSON array: {error}")))),
+    }
+}
+
+/// A file inside the folder that `each` may read from.
+fn inside(folder: &Path, path: &str) -> Result<PathBuf, Failure> {
+    let relative = Path::new(path);
+    let relative = relative.strip_prefix(folder).unwrap_or(relative);
+    let plain = relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    let refuse = || {
+        not_items(format!("`{path}` is not inside the project's folder"))
+            .help("put the file into the project's folder and name it relative to that")
+    };
+    if !plain {
+        return Err(refuse());
+    }
+    let full = folder.join(relative);
+    let real = full.canonicalize().map_err(|e| not_items(format!("`{path}` cannot be read: {e}")))?;
+    let home = folder.canonicalize().map_err(|e| not_items(format!("the project's folder cannot be read: {e}")))?;
+    if real.starts_with(home) { Ok(real) } else { Err(refuse()) }
+}
+
+fn open_file(
+    folder: &Path,
+    path: &str,
+    format: FileFormat,
+) -> Result<mpsc::Receiver<Result<Json, Failure>>, Failure> {
+    let real = inside(folder, path)?;
+    let file = File::open(&real).map_err(|e| not_items(format!("`{path}` cannot be read: {e}")))?;
+    let (sender, records) = mpsc::channel(READ_AHEAD);
+    let name = path.to_owned();
+    tokio::task::spawn_blocking(move || match format {
+        FileFormat::Csv => read_csv(file, &name, &sender),
+        FileFormat::Ndjson => read_ndjson(file, &name, &sender),
+    });
+    Ok(records)
+}
+
+fn read_csv(file: File, name: &str, sender: &mpsc::Sender<Result<Json, Failure>>) {
+    let mut reader = csv::ReaderBuilder::new().from_reader(BufReader::new(file));
+    let wrong = |error: &csv::Error| Err(not_items(format!("`{name}` is not CSV with a header line: {error}")));
+    let header = match reader.headers() {
+        Ok(header) => header.clone(),
+        Err(error) => return drop(sender.blocking_send(wrong(&error))),
+    };
+    let mut record = csv::StringRecord::new();
+    loop {
+        let item = match reader.read_record(&mut record) {
+            Ok(false) => return,
+            Ok(true) => {
+                let values: Vec<Json> = record.iter().map(Json::string).collect();
+                Ok(Json::object(header.iter().zip(&values)))
+            }
+            Err(error) => wrong(&error),
+        };
+        let failed = item.is_err();
+        if sender.blocking_send(item).is_err() || failed {
+            return;
+        }
+    }
+}
+
+fn read_ndjson(file: File, name: &str, sender: &mpsc::Sender<Result<Json, Failure>>) {
+    let mut reader = BufReader::new(file);
+    let (mut line, mut number) = (Vec::new(), 0_u64);
+    loop {
+        line.clear();
+        number += 1;
+        let read = std::io::Read::take(&mut reader, LINE_BYTES_MAX as u64).read_until(b'\n', &mut line);
+        let item = match read {
+            Ok(0) => return,
+            Ok(_) if line.trim_ascii().is_empty() => continue,
+            Ok(_) => Json::parse(&line).map_err(|e| not_items(format!("line {number} of `{name}` is not JSON: {e}"))),
+            Err(error) => Err(not_items(format!("`{name}` cannot be read: {error}"))),
+        };
+        let failed = item.is_err();
+        if sender.blocking_send(item).is_err() || failed {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn array(text: &str) -> Vec<String> {
+        let (text, mut at) = (Json::parse(text.as_bytes()).unwrap(), 1);
+        std::iter::from_fn(|| next_of_array(&text, &mut at)).map(|item| item.unwrap().to_string()).collect()
+    }
+
+    #[test]
+    fn an_array_is_read_item_by_item() {
+        assert_eq!(array(r#"[1, {"a":[2,"],"]} ,"x",null ]"#), ["1", r#"{"a":[2,"],"]}"#, "\"x\"", "null"]);
+        assert!(array("[]").is_empty() && array("[ ]").is_empty());
+    }
+
+    #[test]
+    fn files_outside_the_folder_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("in.csv"), "a\n1\n").unwrap();
+        assert!(inside(folder.path(), "in.csv").is_ok());
+        assert!(inside(folder.path(), folder.path().join("in.csv").to_str().unwrap()).is_ok());
+        for path in ["../x", "/etc/passwd", "a/../../x", "missing.csv"] {
+            assert_eq!(&*inside(folder.path(), path).unwrap_err().code, "SNW-3012", "{path}");
+        }
+    }
+}

@@ -1,0 +1,366 @@
+//! Accepting work: durable first, then answered, then run.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sinew_flow_core::{Entry, ItemScope, Machine, Record, encode};
+use sinew_mapping::{Limits, Moment, Scope, project};
+use sinew_model::{Dedupe, Failure, Flow, Principal, Priority, Trace, Trigger};
+use sinew_stdx::{Json, Timestamp};
+use sinew_store::{Admitted, CursorAdvance, NewRun, RunId};
+
+use crate::admission::Slot;
+use crate::engine::{Core, Message, RecentEvent};
+use crate::{Engine, Refusal, RunEnd, drive};
+
+/// Work for a flow.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// The flow.
+    pub flow: Arc<Flow>,
+    /// The payload; what the flow does not read of it is dropped.
+    pub payload: Json,
+    /// The ordering key.
+    pub ordering_key: Option<Arc<str>>,
+    /// The dedupe key, and until when it is remembered.
+    pub dedupe: Option<(Arc<str>, Timestamp)>,
+    /// Who sends it.
+    pub principal: Principal,
+    /// The trace that it belongs to.
+    pub trace: Trace,
+    /// The run and step that start it.
+    pub parent: Option<(RunId, Arc<str>)>,
+    /// The id that its run must have.
+    pub run: Option<RunId>,
+    /// The item of an `each` that it repeats.
+    pub item: Option<ItemScope>,
+}
+
+/// What became of a submission. It is durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// Accepted under this id.
+    Accepted(RunId),
+    /// Accepted earlier, under this id.
+    Duplicate(RunId),
+    /// Not accepted: the flow has as much waiting as it may.
+    BacklogFull,
+}
+
+/// How long effects inside Sinew (events, sub-flows) are recognised when they are repeated.
+const EFFECT_DEDUPE_FOR: Duration = Duration::from_secs(30 * 86_400);
+
+impl Submission {
+    /// Plain work for a flow.
+    pub fn new(flow: Arc<Flow>, payload: Json, principal: Principal, trace: Trace) -> Self {
+        Self {
+            flow,
+            payload,
+            ordering_key: None,
+            dedupe: None,
+            principal,
+            trace,
+            parent: None,
+            run: None,
+            item: None,
+        }
+    }
+
+    /// Reads a payload as the flow's trigger says: `None` if the trigger's `when` does not want it.
+    pub fn read(
+        flow: &Arc<Flow>,
+        payload: Json,
+        principal: Principal,
+        trace: Trace,
+        now: Timestamp,
+    ) -> Result<Option<Self>, Failure> {
+        let trigger = Payload { trigger: &flow.trigger, payload: &payload, now };
+        if !trigger.is_wanted()? {
+            return Ok(None);
+        }
+        let ordering_key = trigger.ordering_key()?;
+        let dedupe = trigger.dedupe()?;
+        Ok(Some(Self { ordering_key, dedupe, ..Self::new(Arc::clone(flow), payload, principal, trace) }))
+    }
+}
+
+/// A payload before its trigger.
+struct Payload<'a> {
+    trigger: &'a Trigger,
+    payload: &'a Json,
+    now: Timestamp,
+}
+
+impl Payload<'_> {
+    fn evaluate(&self, what: &str, expression: &sinew_mapping::Expression) -> Result<Option<Json>, Failure> {
+        let moment = Moment { now: self.now, seed: 0 };
+        expression.evaluate(&Scope::root(self.payload), moment, &Limits::default()).map_err(|e| {
+            let message = format!("the trigger's `{what}` failed on this payload: {e}");
+            Failure::new(sinew_model::Reason::Mapping, sinew_diag::codes::trigger::UNACCEPTABLE_PAYLOAD, message)
+        })
+    }
+
+    fn is_wanted(&self) -> Result<bool, Failure> {
+        let Some(when) = self.trigger.when() else { return Ok(true) };
+        let value = self.evaluate("when", when)?;
+        Ok(value.is_some_and(|v| !matches!(v.as_str(), "false" | "null" | "0" | "\"\"" | "[]" | "{}")))
+    }
+
+    fn text(&self, what: &str, expression: &sinew_mapping::Expression) -> Result<Option<Arc<str>>, Failure> {
+        let value = self.evaluate(what, expression)?.filter(|value| !value.is_null());
+        Ok(value.map(|value| value.to::<String>().map_or_else(|_| Arc::from(value.as_str()), Arc::from)))
+    }
+
+    fn ordering_key(&self) -> Result<Option<Arc<str>>, Failure> {
+        self.trigger.key().map_or(Ok(None), |key| self.text("key", key))
+    }
+
+    fn dedupe(&self) -> Result<Option<(Arc<str>, Timestamp)>, Failure> {
+        let Some(Dedupe { key, window }) = self.trigger.dedupe() else { return Ok(None) };
+        Ok(self.text("dedupe", key)?.map(|key| (key, self.now.plus(*window))))
+    }
+}
+
+impl Engine {
+    /// Accepts work, all of it in one transaction with the cursor. Answers, in order, when it is durable.
+    pub async fn submit(
+        &self,
+        submissions: Vec<Submission>,
+        cursor: Option<CursorAdvance>,
+    ) -> Result<Vec<Admission>, Refusal> {
+        self.core.submit(submissions, cursor).await
+    }
+
+    /// Accepts one piece of work and waits for its end for so long; the end is `None` if it takes longer.
+    pub async fn submit_and_wait(
+        &self,
+        mut submission: Submission,
+        patience: Duration,
+    ) -> Result<(Admission, Option<RunEnd>), Refusal> {
+        let run = submission.run.unwrap_or_else(|| self.core.new_id());
+        submission.run = Some(run);
+        let end = self.core.wait_for(run);
+        let admission = self.submit(vec![submission], None).await.map(|all| all[0]);
+        let end = match admission {
+            Ok(Admission::Accepted(_)) => tokio::time::timeout(patience, end).await.ok().and_then(Result::ok),
+            _ => {
+                drop(end);
+                None
+            }
+        };
+        self.core.stop_waiting(run);
+        Ok((admission?, end))
+    }
+
+    /// Emits an event: starts the flows that it triggers and wakes the runs that wait for it.
+    pub async fn emit(
+        &self,
+        event: Arc<str>,
+        key: Option<Arc<str>>,
+        payload: Json,
+        principal: Principal,
+    ) -> Result<Vec<Admission>, Refusal> {
+        let trace = self.core.new_trace();
+        self.core.emit(Emission { event, key, payload, dedupe: None, principal, trace }).await
+    }
+
+    /// A fresh trace, for work that arrives without one.
+    pub fn new_trace(&self) -> Trace {
+        self.core.new_trace()
+    }
+}
+
+/// An event on its way.
+pub(crate) struct Emission {
+    pub(crate) event: Arc<str>,
+    pub(crate) key: Option<Arc<str>>,
+    pub(crate) payload: Json,
+    pub(crate) dedupe: Option<Arc<str>>,
+    pub(crate) principal: Principal,
+    pub(crate) trace: Trace,
+}
+
+/// Runs waked by one event at most in one go; the rest in the next.
+const WAKE_MAX: u32 = 256;
+
+impl Core {
+    pub(crate) async fn submit(
+        self: &Arc<Self>,
+        submissions: Vec<Submission>,
+        cursor: Option<CursorAdvance>,
+    ) -> Result<Vec<Admission>, Refusal> {
+        if self.is_stopping() {
+            return Err(Refusal::Stopping);
+        }
+        let now = self.now();
+        let mut prepared = Vec::with_capacity(submissions.len());
+        let mut runs = Vec::with_capacity(submissions.len());
+        for submission in submissions {
+            let (ready, run) = self.prepare(submission, now);
+            prepared.push(ready);
+            runs.push(run);
+        }
+        let admitted = self.store.accept(runs, cursor).await?;
+        Ok(prepared.into_iter().zip(admitted).map(|(ready, admitted)| self.admit(ready, admitted)).collect())
+    }
+
+    fn prepare(self: &Arc<Self>, submission: Submission, now: Timestamp) -> (Prepared, NewRun) {
+        let Submission { flow, payload, ordering_key, dedupe, principal, trace, parent, run, item } = submission;
+        let run = run.unwrap_or_else(|| self.new_id());
+        let entry = Entry {
+            at: now,
+            record: Record::Accepted {
+                version: flow.version.clone(),
+                trigger: project(&payload, &flow.keep_trigger),
+                principal,
+                trace,
+                seed: self.chance(),
+                ordering_key: ordering_key.clone(),
+                dedupe_key: dedupe.as_ref().map(|(key, _)| Arc::clone(key)),
+                parent: parent.clone(),
+                item: item.map(Box::new),
+            },
+        };
+        let name = flow.name.shared();
+        let slot = self.admissions.try_take(&name, flow.limits.in_flight_max.get() as usize);
+        let mut blobs = Vec::new();
+        let new = NewRun {
+            run,
+            flow: name,
+            version: Arc::clone(&flow.version.0),
+            accepted_at: now,
+            batch: flow.priority == Priority::Batch,
+            ordering_key,
+            dedupe,
+            parent,
+            trace_id: trace.trace_id,
+            entry: encode(entry.clone(), &mut blobs),
+            blobs,
+            start: slot.is_some(),
+            backlog_max: flow.limits.backlog_max,
+        };
+        (Prepared { run, flow, entry, slot }, new)
+    }
+
+    fn admit(self: &Arc<Self>, ready: Prepared, admitted: Admitted) -> Admission {
+        let Prepared { run, flow, entry, slot } = ready;
+        match admitted {
+            Admitted::Started => {
+                self.observer.accepted(&flow, run, entry.at);
+                self.start(run, flow, &entry, slot);
+                Admission::Accepted(run)
+            }
+            Admitted::Queued => {
+                self.observer.accepted(&flow, run, entry.at);
+                drop(slot);
+                self.backlog.notify_one();
+                Admission::Accepted(run)
+            }
+            Admitted::Duplicate(earlier) => Admission::Duplicate(earlier),
+            Admitted::BacklogFull => Admission::BacklogFull,
+        }
+    }
+
+    /// Runs what was just accepted, without reading it back.
+    fn start(self: &Arc<Self>, run: RunId, flow: Arc<Flow>, entry: &Entry, slot: Option<Slot>) {
+        let Some(mailbox) = self.enter(run) else { return };
+        let slot = slot.unwrap_or_else(|| self.admissions.take(&flow.name.shared()));
+        match Machine::accepted(run, flow, entry) {
+            Ok(machine) => drive::spawn(Arc::clone(self), machine, 1, mailbox, slot),
+            Err(illegal) => {
+                tracing::error!(%run, %illegal, "an accepted run does not begin with its acceptance");
+                self.abandon(run);
+            }
+        }
+    }
+
+    pub(crate) async fn emit(self: &Arc<Self>, emission: Emission) -> Result<Vec<Admission>, Refusal> {
+        let now = self.now();
+        let started = self.start_triggered(&emission, now).await?;
+        self.remember_event(RecentEvent {
+            at: now,
+            event: Arc::clone(&emission.event),
+            key: emission.key.clone(),
+            payload: emission.payload.clone(),
+        });
+        // A run may be moving between store and memory: look in memory, in the store, and in memory again.
+        self.tell_listeners(&emission, now).await;
+        loop {
+            let (event, key) = (Arc::clone(&emission.event), emission.key.clone());
+            let woken = self.store.claim_event(event, key, WAKE_MAX).await?;
+            for run in &woken {
+                self.activate(*run);
+                let _ = self.tell(*run, |ack| event_message(&emission, now, ack)).await;
+            }
+            if woken.len() < WAKE_MAX as usize {
+                break;
+            }
+        }
+        self.tell_listeners(&emission, now).await;
+        Ok(started)
+    }
+
+    async fn tell_listeners(self: &Arc<Self>, emission: &Emission, now: Timestamp) {
+        let listening: Vec<RunId> = self.listening.lock().iter().copied().collect();
+        for run in listening {
+            let (ack, answer) = tokio::sync::oneshot::channel();
+            if self.post(run, event_message(emission, now, ack)).is_ok() {
+                let _ = answer.await;
+            }
+        }
+    }
+
+    async fn start_triggered(self: &Arc<Self>, emission: &Emission, now: Timestamp) -> Result<Vec<Admission>, Refusal> {
+        let snapshot = self.snapshot();
+        let mut submissions = Vec::new();
+        for flow in snapshot.flows.values() {
+            let Trigger::Event(trigger) = &flow.trigger else { continue };
+            if trigger.event.as_str() != &*emission.event {
+                continue;
+            }
+            let (payload, principal) = (emission.payload.clone(), emission.principal.clone());
+            let read = Submission::read(flow, payload, principal, emission.trace, now);
+            let mut submission = match read {
+                Ok(Some(submission)) => submission,
+                Ok(None) => continue,
+                Err(failure) => return Err(Refusal::Unacceptable(failure.message.to_string())),
+            };
+            if submission.dedupe.is_none() {
+                submission.dedupe = emission.dedupe.clone().map(|key| (key, now.plus(EFFECT_DEDUPE_FOR)));
+            }
+            submissions.push(submission);
+        }
+        if submissions.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.submit(submissions, None).await
+    }
+
+    /// Starts a flow as a step of another run; starting it again is nothing.
+    pub(crate) async fn start_child(
+        self: &Arc<Self>,
+        mut submission: Submission,
+        dedupe: Arc<str>,
+    ) -> Result<Admission, Refusal> {
+        submission.dedupe = Some((dedupe, self.now().plus(EFFECT_DEDUPE_FOR)));
+        let admissions = self.submit(vec![submission], None).await?;
+        Ok(admissions.into_iter().next().unwrap_or(Admission::BacklogFull))
+    }
+}
+
+fn event_message(emission: &Emission, at: Timestamp, ack: crate::engine::Ack) -> Message {
+    Message::Event {
+        event: Arc::clone(&emission.event),
+        key: emission.key.clone(),
+        payload: emission.payload.clone(),
+        at,
+        ack,
+    }
+}
+
+struct Prepared {
+    run: RunId,
+    flow: Arc<Flow>,
+    entry: Entry,
+    slot: Option<Slot>,
+}

@@ -178,7 +178,11 @@ pub struct Deadlines {
 
 impl Default for Deadlines {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(5), read: Duration::from_secs(15), total: Duration::from_secs(30) }
+        Self {
+            connect: Duration::from_secs(5),
+            read: Duration::from_secs(15),
+            total: Duration::from_secs(30),
+        }
     }
 }
 

@@ -12,25 +12,32 @@ mod flow;
 mod name;
 mod outcome;
 mod principal;
+mod raw;
+mod read;
+mod shape;
 mod snapshot;
 mod step;
 mod trigger;
 
 pub use channel::{AlertChannel, AlertKind, ChannelKind, EmailTls, UrlOrSecret};
 pub use connection::{
-    Access, AddressKind, Auth, Breaker, ClientAuthentication, Connection, Deadlines, Egress, KeyLocation, Owner, SecretRef,
+    Access, AddressKind, Auth, Breaker, ClientAuthentication, Connection, Deadlines, Egress, KeyLocation,
+    Owner, SecretRef,
 };
 pub use connector::{
     BodyKind, Connector, Effect, ErrorShape, HttpBinding, Idempotency, Operation, Pagination, Parameter,
     ParameterLocation, Probe, Verify, VerifyAlgorithm, VerifyEncoding, VerifySigned, WebhookHabit,
 };
 pub use flow::{Flow, FlowLimits, FlowVersion, KeyPolicy, OnFailure, Priority};
-pub use name::{ChannelName, ConnectionName, ConnectorId, EventName, FlowName, InvalidName, OperationId, StepName};
+pub use name::{
+    ChannelName, ConnectionName, ConnectorId, EventName, FlowName, InvalidName, OperationId, StepName,
+};
 pub use outcome::{Attempt, Failure, Outcome, Reason, SeenMessage};
 pub use principal::{Principal, PrincipalKind, Trace};
+pub use read::{SourceFile, flow_from_source, json_schema, json_schema_of, kinds, load, reference};
 pub use snapshot::Snapshot;
 pub use step::{
-    Approve, Arm, Block, Branch, Call, Catch, Each, EachSource, Emit, FileFormat, Parallel, Reduce, Retry, Step, StepKind,
-    SubFlow, Wait,
+    Approve, Arm, Block, Branch, Call, Catch, Each, EachSource, Emit, FileFormat, Parallel, Reduce, Retry,
+    Step, StepKind, SubFlow, Wait,
 };
 pub use trigger::{Answer, Dedupe, EventTrigger, Missed, Poll, Schedule, Trigger, Webhook};

@@ -25,6 +25,11 @@ macro_rules! names {
             pub fn as_str(&self) -> &str {
                 &self.0
             }
+
+            /// The name, shared.
+            pub fn shared(&self) -> Arc<str> {
+                Arc::clone(&self.0)
+            }
         }
 
         impl fmt::Display for $name {
@@ -104,7 +109,7 @@ pub(crate) fn resource(text: &str) -> Result<(), InvalidName> {
     )
 }
 
-fn word(text: &str) -> Result<(), InvalidName> {
+pub(crate) fn word(text: &str) -> Result<(), InvalidName> {
     check(
         text,
         "use 1 to 63 letters, digits and `_`, starting with a letter",
@@ -113,7 +118,7 @@ fn word(text: &str) -> Result<(), InvalidName> {
     )
 }
 
-fn dotted(text: &str) -> Result<(), InvalidName> {
+pub(crate) fn dotted(text: &str) -> Result<(), InvalidName> {
     check(
         text,
         "use 1 to 63 letters, digits, `.`, `-` and `_`, starting with a letter",
@@ -139,7 +144,9 @@ mod tests {
     #[test]
     fn names_are_what_urls_and_expressions_can_say() {
         assert!(FlowName::new("closed-won-to-invoice").is_ok());
-        assert!(FlowName::new("Closed").is_err() && FlowName::new("").is_err() && FlowName::new("a/b").is_err());
+        assert!(
+            FlowName::new("Closed").is_err() && FlowName::new("").is_err() && FlowName::new("a/b").is_err()
+        );
         assert!(StepName::new("credit_check").is_ok() && StepName::new("credit-check").is_err());
         assert!(EventName::new("order.paid").is_ok());
         assert_eq!(ConnectorId::new("crm@2026-11").unwrap().to_string(), "crm@2026-11");

@@ -1,0 +1,342 @@
+use std::sync::Arc;
+
+use sinew_diag::{Diagnostic, codes::config};
+
+use crate::raw::Node;
+use crate::shape::{
+    CONNECTION_NAME, CONNECTOR_ID, HEADER, OPERATION_ID, Record, Resource, Shape, Word, default, one_of,
+    optional, required, word,
+};
+use crate::{
+    Access, AddressKind, Auth, Breaker, ClientAuthentication, Connection, ConnectionName, Connector,
+    ConnectorId, Deadlines, Effect, Egress, KeyLocation, OperationId,
+};
+
+use super::fields::Fields;
+use super::owner;
+use super::reader::Reader;
+
+pub(crate) static RESOURCE: Resource = Resource {
+    kind: "Connection",
+    record: &CONNECTION,
+    example: "\
+kind: Connection
+name: crm
+connector: sandbox-crm@2026-11
+owner: { team: revenue-operations, contact: revops@example.com, runbook: runbooks/crm.md }
+base_url: ${CRM_URL:-https://crm.example.com}
+auth: { oauth2: { grant: client_credentials, token_path: /oauth/token, client_id: sinew, client_secret: secret:crm/client } }
+access: write
+budget: { rate: 100/10s }
+webhook_secret: secret:crm/webhooks
+",
+};
+
+static CONNECTION: Record = Record {
+    name: "Connection",
+    doc: "A connector bound to an account: where it is, how to log in, what may be done, who answers for it.",
+    fields: &[&[
+        required("name", Shape::Name(&CONNECTION_NAME), "Its name; steps call `name.operation`.").like("crm"),
+        required("connector", Shape::Name(&CONNECTOR_ID), "The connector and its version.")
+            .like("sandbox-crm@2026-11"),
+        owner::REQUIRED,
+        required("base_url", Shape::Url, "Where the system is. Paths of operations are put behind it.")
+            .like("https://crm.example.com/v1"),
+        required("auth", Shape::WordOr(NO_AUTH, &Shape::Record(&AUTH)), "How to log in.")
+            .like("{ bearer: secret:crm/token }"),
+        default("access", Shape::Word(ACCESS), "read", "What may be done with it."),
+        optional(
+            "budget",
+            Shape::Record(&BUDGET),
+            "How often the account may be called, by everything that uses the connection together. Not limited if left out.",
+        )
+        .like("{ rate: 100/10s }"),
+        default("concurrency", Shape::Count(1, 10_000), "50", "Calls under way at once."),
+        optional("deadlines", Shape::Record(&DEADLINES), "How long the parts of a call may take."),
+        optional("breaker", Shape::Record(&BREAKER), "When to stop calling a system that is down."),
+        optional("egress", Shape::Record(&EGRESS), "Which addresses may be reached besides public ones."),
+        default("response_max", Shape::Size, "10MB", "The largest answer that is read; larger ones fail the call."),
+        optional(
+            "headers",
+            Shape::Table(&HEADER, &Shape::Text),
+            "Headers sent with every call. Credentials belong under `auth`.",
+        )
+        .like("{ Accept-Language: en }"),
+        optional("webhook_secret", Shape::Secret, "What the system signs its webhooks with."),
+        optional("health", Shape::Name(&OPERATION_ID), "The `read` operation that tells whether the system is well."),
+    ]],
+};
+
+static ACCESS: &[Word] =
+    &[word("read", "only operations whose effect is `read`"), word("write", "all operations")];
+static NO_AUTH: &[Word] = &[word("none", "the system asks for no credential")];
+
+static AUTH: Record = Record {
+    name: "auth",
+    doc: "How to log in.",
+    fields: &[&[
+        one_of("api_key", Shape::Record(&API_KEY), "A key in a header or in the query.")
+            .like("{ header: X-Api-Key, key: secret:billing/key }"),
+        one_of("basic", Shape::Record(&BASIC), "HTTP Basic (RFC 7617)."),
+        one_of("bearer", Shape::Secret, "A fixed bearer token (RFC 6750).").like("secret:crm/token"),
+        one_of("oauth2", Shape::Record(&OAUTH2), "OAuth 2.0; tokens are fetched, kept and renewed by Sinew."),
+    ]],
+};
+
+static API_KEY: Record = Record {
+    name: "api_key",
+    doc: "A key in a header or in the query.",
+    fields: &[&[
+        one_of("header", Shape::Name(&HEADER), "The header that carries the key.").like("X-Api-Key"),
+        one_of("query", Shape::Text, "The query parameter that carries the key.").like("api_key"),
+        required("key", Shape::Secret, "The key.").like("secret:billing/key"),
+        optional("prefix", Shape::Text, "What stands before the key in the header; a space follows it.")
+            .like("Token"),
+    ]],
+};
+
+static BASIC: Record = Record {
+    name: "basic",
+    doc: "HTTP Basic (RFC 7617).",
+    fields: &[&[
+        required("username", Shape::Text, "The user name."),
+        required("password", Shape::Secret, "The password.").like("secret:erp/password"),
+    ]],
+};
+
+static OAUTH2: Record = Record {
+    name: "oauth2",
+    doc: "OAuth 2.0 (RFC 6749).",
+    fields: &[&[
+        default("grant", Shape::Word(GRANTS), "client_credentials", "How a token is obtained."),
+        one_of("token_url", Shape::Url, "The token endpoint.").like("https://login.example.com/oauth/token"),
+        one_of("token_path", Shape::Text, "The token endpoint, below `base_url`.").like("/oauth/token"),
+        required("client_id", Shape::Text, "The client's id.").like("sinew"),
+        required("client_secret", Shape::Secret, "The client's secret.").like("secret:crm/client"),
+        optional("scopes", Shape::List(&Shape::Text), "Scopes asked for.")
+            .like("[contacts.read, deals.write]"),
+        optional("audience", Shape::Text, "The `audience` parameter, which some providers ask for."),
+        default(
+            "client_auth",
+            Shape::Word(CLIENT_AUTH),
+            "basic",
+            "How the client names itself (section 2.3.1).",
+        ),
+    ]],
+};
+
+static GRANTS: &[Word] = &[word("client_credentials", "the client acts for itself (section 4.4)")];
+static CLIENT_AUTH: &[Word] = &[word("basic", "in an HTTP Basic header"), word("body", "in the form body")];
+
+static BUDGET: Record = Record {
+    name: "budget",
+    doc: "How often the account may be called.",
+    fields: &[&[required("rate", Shape::Rate, "So many calls in so long.").like("100/10s")]],
+};
+
+static DEADLINES: Record = Record {
+    name: "deadlines",
+    doc: "How long the parts of a call may take.",
+    fields: &[&[
+        default("connect", Shape::Duration, "5s", "To connect, TLS included."),
+        default("read", Shape::Duration, "15s", "Between two pieces of the answer."),
+        default(
+            "total",
+            Shape::Duration,
+            "30s",
+            "One attempt, from the first byte sent to the last byte read.",
+        ),
+    ]],
+};
+
+static BREAKER: Record = Record {
+    name: "breaker",
+    doc: "After so many failures in a row nothing is sent for so long; then one call is let through to probe.",
+    fields: &[&[
+        default("failures", Shape::Count(1, 10_000), "10", "Failures in a row that open it."),
+        default("open_for", Shape::Duration, "10s", "How long it stays open before the first probe."),
+    ]],
+};
+
+/// Which addresses may be reached.
+pub(crate) static EGRESS: Record = Record {
+    name: "egress",
+    doc: "Which addresses may be reached besides public ones. Metadata services of clouds are never reached.",
+    fields: &[&[
+        required("allow", Shape::List(&Shape::Word(ADDRESSES)), "Kinds of address.").like("[private]")
+    ]],
+};
+
+static ADDRESSES: &[Word] = &[
+    word("loopback", "127.0.0.0/8, ::1"),
+    word("private", "RFC 1918, RFC 6598 and RFC 4193 ranges"),
+    word("link_local", "169.254.0.0/16, fe80::/10"),
+];
+
+/// Headers that carry credentials, which never stand in a file in clear.
+const CREDENTIAL_HEADERS: &[&str] =
+    &["authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "apikey", "x-auth-token"];
+
+/// Reads a connection.
+pub(crate) fn read(root: &Node, reader: &mut Reader<'_>) -> Option<Connection> {
+    let fields = Fields::of(root, &CONNECTION);
+    let base_url: Option<Arc<str>> = fields.said("base_url").map(|url| Arc::from(url.trim_end_matches('/')));
+    if base_url.as_deref().is_some_and(|url| url.contains('?')) {
+        reader.error(config::INVALID_VALUE, "`base_url` holds a query", fields.place("base_url"));
+    }
+    let connector = connector(fields, reader);
+    let auth = auth(fields, base_url.as_deref());
+    let headers = headers(fields, reader);
+    let health = connector.as_ref().and_then(|connector| health(fields, connector, reader));
+    Some(Connection {
+        name: ConnectionName::new(fields.said("name")?).ok()?,
+        connector: connector?,
+        owner: owner::read(fields.record("owner")?)?,
+        base_url: base_url?,
+        auth: auth?,
+        access: fields.word("access", &[Access::Read, Access::Write])?,
+        budget: fields.record("budget").and_then(|budget| budget.rate("rate")),
+        concurrency_max: fields.positive("concurrency")?,
+        deadlines: fields.record("deadlines").map_or_else(|| Some(Deadlines::default()), deadlines)?,
+        breaker: fields.record("breaker").map_or_else(|| Some(Breaker::default()), breaker)?,
+        egress: fields.record("egress").map(egress).unwrap_or_default(),
+        response_max: fields.size("response_max")?,
+        headers,
+        webhook_secret: fields.secret("webhook_secret"),
+        health,
+    })
+}
+
+fn connector(fields: Fields<'_>, reader: &mut Reader<'_>) -> Option<Arc<Connector>> {
+    let node = fields.node("connector")?;
+    let text = node.text()?;
+    let id = ConnectorId::new(text).ok()?;
+    if let Some(connector) = reader.known.connectors.get(&id) {
+        return Some(connector.clone());
+    }
+    let declared = &reader.known.declared.connectors;
+    if !declared.contains(text) {
+        let names = declared.iter().map(String::as_str);
+        reader.unknown(
+            config::UNKNOWN_CONNECTOR,
+            format!("unknown connector `{text}`"),
+            node.place.clone(),
+            text,
+            names,
+        );
+    }
+    None
+}
+
+fn health(fields: Fields<'_>, connector: &Connector, reader: &mut Reader<'_>) -> Option<OperationId> {
+    let node = fields.node("health")?;
+    let text = node.text()?;
+    let Some(operation) = connector.operations.get(text) else {
+        reader.unknown_operation(connector, None, text, &node.place);
+        return None;
+    };
+    if operation.effect != Effect::Read {
+        reader.error(
+            config::NOT_A_READ,
+            format!("`health` needs a `read`, which `{text}` is not"),
+            node.place.clone(),
+        );
+    }
+    Some(operation.id.clone())
+}
+
+fn headers(fields: Fields<'_>, reader: &mut Reader<'_>) -> Vec<(Arc<str>, Arc<str>)> {
+    let Some(node) = fields.node("headers") else { return Vec::new() };
+    for entry in node.entries() {
+        if CREDENTIAL_HEADERS.contains(&entry.name.to_ascii_lowercase().as_str()) {
+            let help = "say how to log in under `auth:`, which takes `secret:path/name`";
+            let message = format!("the header `{}` carries a credential", entry.name);
+            reader.out.push(
+                Diagnostic::error(config::SECRET_IN_CLEAR, message).at(entry.name_place.clone()).help(help),
+            );
+        } else if entry.value.text().is_some_and(|text| text.chars().any(|c| c.is_control() || !c.is_ascii()))
+        {
+            let message = format!("the header `{}` holds characters that no header may", entry.name);
+            reader.error(config::INVALID_VALUE, message, entry.value.place.clone());
+        }
+    }
+    node.entries()
+        .iter()
+        .filter_map(|e| Some((Arc::from(e.name.as_str()), Arc::from(e.value.text()?))))
+        .collect()
+}
+
+fn auth(fields: Fields<'_>, base_url: Option<&str>) -> Option<Auth> {
+    if fields.node("auth")?.text() == Some("none") {
+        return Some(Auth::None);
+    }
+    let auth = fields.record("auth")?;
+    match auth.alternative()? {
+        ("api_key", _) => {
+            let key = auth.record("api_key")?;
+            let location = match key.alternative()? {
+                ("header", node) => KeyLocation::Header {
+                    name: Arc::from(node.text()?),
+                    prefix: key
+                        .said("prefix")
+                        .map_or_else(|| Arc::from(""), |p| Arc::from(format!("{} ", p.trim_end()))),
+                },
+                (_, node) => KeyLocation::Query { name: Arc::from(node.text()?) },
+            };
+            Some(Auth::ApiKey { location, key: key.secret("key")? })
+        }
+        ("basic", _) => {
+            let basic = auth.record("basic")?;
+            Some(Auth::Basic { username: basic.text("username")?, password: basic.secret("password")? })
+        }
+        ("bearer", _) => Some(Auth::Bearer { token: auth.secret("bearer")? }),
+        _ => client_credentials(auth.record("oauth2")?, base_url),
+    }
+}
+
+fn client_credentials(oauth2: Fields<'_>, base_url: Option<&str>) -> Option<Auth> {
+    let token_url: Arc<str> = match oauth2.alternative()? {
+        ("token_path", node) => Arc::from(format!("{}/{}", base_url?, node.text()?.trim_start_matches('/'))),
+        (_, node) => Arc::from(node.text()?),
+    };
+    Some(Auth::ClientCredentials {
+        token_url,
+        client_id: oauth2.text("client_id")?,
+        client_secret: oauth2.secret("client_secret")?,
+        scopes: oauth2.texts("scopes"),
+        audience: oauth2.text("audience"),
+        client_authentication: oauth2
+            .word("client_auth", &[ClientAuthentication::Basic, ClientAuthentication::Body])?,
+    })
+}
+
+fn deadlines(fields: Fields<'_>) -> Option<Deadlines> {
+    Some(Deadlines {
+        connect: fields.duration("connect")?,
+        read: fields.duration("read")?,
+        total: fields.duration("total")?,
+    })
+}
+
+fn breaker(fields: Fields<'_>) -> Option<Breaker> {
+    Some(Breaker { failures: fields.positive("failures")?, open_for: fields.duration("open_for")? })
+}
+
+/// Reads which addresses may be reached.
+pub(crate) fn egress(fields: Fields<'_>) -> Egress {
+    let kinds = [AddressKind::Loopback, AddressKind::Private, AddressKind::LinkLocal];
+    Egress { allow: fields.words("allow", &kinds).into_iter().collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read::testing::node;
+
+    #[test]
+    fn what_the_table_says_is_left_out_is_what_the_types_say() {
+        let empty = node("{}");
+        assert_eq!(deadlines(Fields::of(&empty, &DEADLINES)), Some(Deadlines::default()));
+        assert_eq!(breaker(Fields::of(&empty, &BREAKER)), Some(Breaker::default()));
+    }
+}

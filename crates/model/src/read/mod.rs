@@ -1,0 +1,30 @@
+//! Phase two: checked trees become the types of the snapshot. One module a resource, each with the table of its fields
+//! beside the code that reads them.
+
+mod call;
+mod channel;
+mod connection;
+mod connector;
+mod fields;
+mod flow;
+mod keep;
+mod operation;
+mod owner;
+mod parameters;
+mod project;
+mod reader;
+mod step;
+mod step_shape;
+#[cfg(test)]
+pub(crate) mod testing;
+mod trigger;
+pub(crate) mod url;
+mod verify;
+
+pub use project::{SourceFile, flow_from_source, json_schema, json_schema_of, kinds, load, reference};
+
+use crate::shape::Resource;
+
+/// Every kind of resource, in the order of the reference. A new kind is one line here.
+pub(crate) static RESOURCES: &[&Resource] =
+    &[&connection::RESOURCE, &connector::RESOURCE, &flow::RESOURCE, &channel::RESOURCE];

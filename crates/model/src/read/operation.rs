@@ -1,0 +1,284 @@
+use std::sync::Arc;
+
+use sinew_contract::Schema;
+use sinew_diag::{Diagnostic, codes::config};
+
+use crate::raw::Node;
+use crate::shape::{
+    FIELD, HEADER, NameShape, OPERATION_ID, OPERATION_PATH, Record, Shape, Word, default, one_of, optional,
+    required, word,
+};
+use crate::{BodyKind, Effect, HttpBinding, Idempotency, Operation, OperationId, Pagination};
+
+use super::fields::Fields;
+use super::parameters;
+use super::reader::{Names, Reader};
+
+pub(crate) static OPERATION: Record = Record {
+    name: "operation",
+    doc: "The unit of everything callable. Parameters in the path are input fields; so are those under `query` and `headers`; all other input fields go into the body.",
+    fields: &[&[
+        one_of("get", PATH, "GET this path; a `read` without a body.").like("'/invoices/{id}'"),
+        one_of("head", PATH, "HEAD this path; a `read` without a body."),
+        one_of("post", PATH, "POST to this path; a `write` with a JSON body.").like("/invoices"),
+        one_of("put", PATH, "PUT to this path; a `write` with a JSON body that may be repeated."),
+        one_of("patch", PATH, "PATCH this path; a `write` with a JSON body."),
+        one_of("delete", PATH, "DELETE this path; `destructive`, without a body, may be repeated."),
+        default("description", Shape::Text, "", "What it does, for people."),
+        optional("effect", Shape::Word(EFFECTS), "What it does to the system, if the method does not tell."),
+        optional(
+            "idempotency",
+            Shape::WordOr(IDEMPOTENCY, &Shape::Record(&KEY)),
+            "What the system does when the same call arrives twice, if neither method nor connector tell.",
+        ),
+        optional("query", Shape::List(&Shape::Name(&FIELD)), "Input fields that go into the query.")
+            .like("[limit, cursor]"),
+        optional(
+            "headers",
+            Shape::Table(&FIELD, &Shape::Name(&HEADER)),
+            "Input fields that go into headers, each with its header's name.",
+        )
+        .like("{ locale: Accept-Language }"),
+        optional(
+            "body",
+            Shape::WordOr(BODIES, &Shape::Record(&BODY)),
+            "How the rest of the input is sent, if the method does not tell.",
+        ),
+        optional("input", Shape::JsonSchema, "What the input must look like.")
+            .like("{ type: object, properties: { id: { type: string } } }"),
+        optional("output", Shape::JsonSchema, "What the answer must look like. Departing from it is drift."),
+        optional("paginate", Shape::Record(&PAGINATE), "How a long answer is cut into pages."),
+        optional(
+            "probe",
+            Shape::Record(&PROBE),
+            "How to find out whether a call whose answer was lost took effect.",
+        ),
+        optional("scopes", Shape::List(&Shape::Text), "Scopes the credential needs.")
+            .like("[invoices.write]"),
+        optional(
+            "deadline",
+            Shape::Duration,
+            "Overrides the connection's total deadline, for slow operations.",
+        ),
+    ]],
+};
+
+const PATH: Shape = Shape::Name(&OPERATION_PATH);
+static ID: &NameShape = &OPERATION_ID;
+
+static EFFECTS: &[Word] = &[
+    word("read", "nothing"),
+    word("write", "creates or changes"),
+    word("destructive", "removes, or cannot be taken back"),
+];
+static IDEMPOTENCY: &[Word] =
+    &[word("natural", "the second call has no further effect"), word("none", "it acts twice")];
+static KEY: Record = Record {
+    name: "idempotency",
+    doc: "The system recognises a key and answers as the first time.",
+    fields: &[&[
+        required("key", Shape::Name(&HEADER), "The header that carries the key.").like("Idempotency-Key")
+    ]],
+};
+static BODIES: &[Word] = &[
+    word("json", "a JSON object"),
+    word("form", "`application/x-www-form-urlencoded`"),
+    word("none", "no body"),
+];
+static BODY: Record = Record {
+    name: "body",
+    doc: "The text of one input field as the body.",
+    fields: &[&[required("text", Shape::Record(&TEXT), "Which field, and as what.")
+        .like("{ field: csv, media_type: text/csv }")]],
+};
+static TEXT: Record = Record {
+    name: "text",
+    doc: "The text of one input field as the body.",
+    fields: &[&[
+        required("field", Shape::Name(&FIELD), "The input field.").like("csv"),
+        default("media_type", Shape::Text, "text/plain; charset=utf-8", "The `Content-Type`.")
+            .like("text/csv"),
+    ]],
+};
+
+static PAGINATE: Record = Record {
+    name: "paginate",
+    doc: "How a long answer is cut into pages. Expressions stand over the answer's body.",
+    fields: &[&[
+        one_of("cursor", Shape::Record(&CURSOR), "The answer holds a cursor for the next call."),
+        one_of("page", Shape::Record(&PAGE), "Pages are numbered; an empty one ends."),
+        one_of(
+            "offset",
+            Shape::Record(&OFFSET),
+            "The call says how many items to leave out; an empty page ends.",
+        ),
+        one_of("link", Shape::Record(&LINK), "The answer has `Link: <url>; rel=\"next\"` (RFC 8288)."),
+    ]],
+};
+static CURSOR: Record = Record {
+    name: "cursor",
+    doc: "The answer holds a cursor for the next call.",
+    fields: &[&[
+        required("items", Shape::Expression, "The items of a page.").like("data"),
+        required("next", Shape::Expression, "The next cursor; nothing, null or an empty text ends.")
+            .like("next_cursor"),
+        required("field", Shape::Name(&FIELD), "The input field that carries it.").like("cursor"),
+    ]],
+};
+static PAGE: Record = Record {
+    name: "page",
+    doc: "Pages are numbered.",
+    fields: &[&[
+        required("items", Shape::Expression, "The items of a page.").like("data"),
+        required("field", Shape::Name(&FIELD), "The input field that carries the number.").like("page"),
+        default("first", Shape::Count(0, 1_000_000), "1", "The first page's number."),
+    ]],
+};
+static OFFSET: Record = Record {
+    name: "offset",
+    doc: "The call says how many items to leave out.",
+    fields: &[&[
+        required("items", Shape::Expression, "The items of a page.").like("data"),
+        required("field", Shape::Name(&FIELD), "The input field that carries the offset.").like("offset"),
+    ]],
+};
+static LINK: Record = Record {
+    name: "link",
+    doc: "The answer has a `Link` header.",
+    fields: &[&[
+        required("items", Shape::Expression, "The items of a page; `$` if the body is the list.").like("$")
+    ]],
+};
+
+static PROBE: Record = Record {
+    name: "probe",
+    doc: "A read that finds out whether a call whose answer was lost took effect.",
+    fields: &[&[
+        required("call", Shape::Name(ID), "A `read` operation of the same connector.").like("findInvoices"),
+        optional("with", Shape::Template, "Its input, over `input`, which is the lost call's.")
+            .like("{ external_ref: input.external_ref }"),
+        required(
+            "found",
+            Shape::Expression,
+            "Over its answer: what the lost call would have answered, or nothing.",
+        )
+        .like("'data[0]'"),
+    ]],
+};
+
+/// Reads an operation, its probe left out: that may name an operation that follows.
+pub(crate) fn read(
+    id: OperationId,
+    node: &Node,
+    key_header: Option<&Arc<str>>,
+    reader: &mut Reader<'_>,
+) -> Option<Operation> {
+    let fields = Fields::of(node, &OPERATION);
+    let input = schema(fields, "input", reader);
+    let output = schema(fields, "output", reader);
+    let pagination = fields.record("paginate").map(|paginate| pagination(paginate, reader));
+    let (verb, path) = fields.alternative()?;
+    let method = verb.to_ascii_uppercase();
+    let effect = fields
+        .word("effect", &[Effect::Read, Effect::Write, Effect::Destructive])
+        .unwrap_or_else(|| effect_of(&method));
+    let http = HttpBinding {
+        path: Arc::from(path.text()?),
+        parameters: parameters::read(path, fields, input.as_ref(), reader),
+        body: body(fields, &method)?,
+        method: Arc::from(method),
+    };
+    let operation = Operation {
+        id,
+        description: fields.text("description").unwrap_or_default(),
+        effect,
+        idempotency: idempotency(fields, effect, &http.method, key_header)?,
+        probe: None,
+        http,
+        input,
+        output,
+        pagination: pagination.flatten(),
+        scopes: fields.texts("scopes"),
+        deadline: fields.duration("deadline"),
+    };
+    parameters::check_operation(&operation, fields, reader);
+    Some(operation)
+}
+
+/// RFC 9110, section 9.2.1: what a method does by its definition.
+fn effect_of(method: &str) -> Effect {
+    match method {
+        "GET" | "HEAD" => Effect::Read,
+        "DELETE" => Effect::Destructive,
+        _ => Effect::Write,
+    }
+}
+
+fn idempotency(
+    fields: Fields<'_>,
+    effect: Effect,
+    method: &str,
+    key_header: Option<&Arc<str>>,
+) -> Option<Idempotency> {
+    if fields.node("idempotency").is_some() {
+        return match fields.said("idempotency") {
+            Some("natural") => Some(Idempotency::Natural),
+            Some("none") => Some(Idempotency::None),
+            _ => Some(Idempotency::Key { header: fields.record("idempotency")?.text("key")? }),
+        };
+    }
+    // RFC 9110, section 9.2.2: PUT and DELETE are idempotent by definition.
+    Some(match key_header {
+        _ if effect == Effect::Read || method == "PUT" || method == "DELETE" => Idempotency::Natural,
+        Some(header) => Idempotency::Key { header: header.clone() },
+        None => Idempotency::None,
+    })
+}
+
+fn body(fields: Fields<'_>, method: &str) -> Option<BodyKind> {
+    if fields.node("body").is_none() {
+        let with_body = matches!(method, "POST" | "PUT" | "PATCH");
+        return Some(if with_body { BodyKind::Json } else { BodyKind::None });
+    }
+    match fields.said("body") {
+        Some("json") => Some(BodyKind::Json),
+        Some("form") => Some(BodyKind::Form),
+        Some("none") => Some(BodyKind::None),
+        _ => {
+            let text = fields.record("body")?.record("text")?;
+            Some(BodyKind::Text { field: text.text("field")?, media_type: text.text("media_type")? })
+        }
+    }
+}
+
+fn schema(fields: Fields<'_>, name: &str, reader: &mut Reader<'_>) -> Option<Schema> {
+    let node = fields.node(name)?;
+    match Schema::compile(node.to_json().to_value()) {
+        Ok(schema) => Some(schema),
+        Err(error) => {
+            reader.out.push(
+                Diagnostic::error(config::JSON_SCHEMA, format!("`{name}` is {error}"))
+                    .at(fields.place(name))
+                    .help("JSON Schema 2020-12; references to other documents are not followed"),
+            );
+            None
+        }
+    }
+}
+
+fn pagination(paginate: Fields<'_>, reader: &mut Reader<'_>) -> Option<Pagination> {
+    let (name, _) = paginate.alternative()?;
+    let kind = paginate.record(name)?;
+    let items = kind.node("items").and_then(|node| reader.expression(node, Names::Any));
+    match name {
+        "cursor" => {
+            let next = kind.node("next").and_then(|node| reader.expression(node, Names::Any));
+            Some(Pagination::Cursor { items: items?, next: next?, field: kind.text("field")? })
+        }
+        "page" => {
+            Some(Pagination::Page { items: items?, field: kind.text("field")?, first: kind.count("first")? })
+        }
+        "offset" => Some(Pagination::Offset { items: items?, field: kind.text("field")? }),
+        _ => Some(Pagination::Link { items: items? }),
+    }
+}

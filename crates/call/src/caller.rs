@@ -1,14 +1,19 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use sinew_connect::Trust;
+use http::Uri;
+use sinew_connect::auth::Credential;
+use sinew_connect::{Tls, Trust};
 use sinew_model::{
-    Attempt, Connection, ConnectionName, Operation, Outcome, Principal, Priority, Snapshot, Trace,
+    Attempt, Connection, ConnectionName, Failure, Operation, Outcome, Principal, Priority, Snapshot, Trace,
 };
-use sinew_stdx::Json;
+use sinew_stdx::{Json, Random, Timestamp};
 use sinew_vault::SecretSource;
 
-use crate::{CallRecorder, Clock, ConnectionHealth, Pages, ProbeResult};
+use crate::respond::Answer;
+use crate::state::States;
+use crate::{CallRecorder, Clock, ConnectionHealth, Pages, ProbeResult, pipeline, probe};
 
 /// What a caller is made of.
 pub struct CallerOptions {
@@ -60,51 +65,78 @@ pub struct Attempted {
 /// Makes calls. A handle: clones share connections, tokens, budgets and breakers.
 #[derive(Clone)]
 pub struct Caller {
-    inner: Arc<CallerOptions>,
+    core: Arc<Core>,
 }
+
+/// What all handles share.
+pub(crate) struct Core {
+    pub(crate) options: CallerOptions,
+    pub(crate) states: States,
+    pub(crate) anonymous: Arc<Credential>,
+    spans: AtomicU64,
+}
+
+impl Core {
+    /// Now, for dating things.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.options.clock.now()
+    }
+
+    /// A span id of its own: one step of the seeded generator, taken without a lock.
+    pub(crate) fn fresh_span(&self) -> u64 {
+        Random::seeded(self.spans.fetch_add(SPAN_STRIDE, Ordering::Relaxed)).next_u64()
+    }
+}
+
+/// An odd number far from small multiples of itself, so that neighbouring seeds share nothing (2^64 / golden ratio).
+const SPAN_STRIDE: u64 = 0x9E37_79B9_7F4A_7C15;
 
 impl Caller {
     /// A caller that has not called yet.
     pub fn new(options: CallerOptions) -> Self {
-        Self { inner: Arc::new(options) }
+        let states = States::new(Tls::new(options.trust.clone()));
+        let spans = AtomicU64::new(options.seed);
+        Self { core: Arc::new(Core { options, states, spans, anonymous: Arc::new(Credential::none()) }) }
     }
 
     /// Makes one attempt: authenticate, request, send, respond, classify. With OAuth, a 401 leads to one fresh token
     /// and one more sending within the same attempt.
     pub async fn attempt(&self, request: &CallRequest) -> Attempted {
-        let _ = (&self.inner, request);
-        std::future::pending().await
+        let (outcome, attempt) = self.attempt_at(request, None).await;
+        Attempted { outcome: outcome.map(|answer| answer.value), attempt }
     }
 
-    /// Asks whether the effect of a call whose answer was lost took place, by the operation's probe.
+    /// Asks whether the effect of a call whose answer was lost took place, by the operation's probe. `request` is that
+    /// call as it was made.
     pub async fn probe(&self, request: &CallRequest) -> ProbeResult {
-        let _ = request;
-        ProbeResult::NoProbe
+        probe::ask(self, request).await
     }
 
-    /// Reads a paginated operation page by page.
+    /// Reads a paginated operation page by page. An operation without pagination gives its answer as one page.
     pub fn pages(&self, request: CallRequest) -> Pages {
         Pages::new(self.clone(), request)
     }
 
     /// How a connection is. One that was never called is well.
     pub fn health(&self, name: &ConnectionName) -> ConnectionHealth {
-        let _ = name;
-        ConnectionHealth {
-            breaker: crate::BreakerState::Closed,
-            last_success: None,
-            last_failure: None,
-            credential_failed: false,
-            in_flight: 0,
-            waiting: 0,
-            budget: None,
-            paused_for: None,
-        }
+        self.core.states.health(name)
     }
 
     /// Drops what is held for connections that are not (or no longer so) in this snapshot. Budgets, breakers and
     /// tokens live on where the connection still means the same account.
     pub fn forget(&self, keep: &Snapshot) {
-        let _ = keep;
+        self.core.states.forget(keep);
+    }
+
+    pub(crate) async fn attempt_at(
+        &self,
+        request: &CallRequest,
+        target: Option<&Uri>,
+    ) -> (Result<Answer, Failure>, Attempt) {
+        pipeline::attempt(&self.core, request, target).await
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.core.now()
     }
 }

@@ -4,13 +4,30 @@
 //! it ends, passes [`CallRecorder::record`]. Knows no flow and no route, stores nothing, and never sleeps between
 //! attempts: waiting belongs to whoever owns the work.
 
+// The five stages, in order, and the path through them.
+mod authenticate;
+mod pipeline;
+mod recover;
+mod request;
+mod respond;
+mod send;
+
+// What they stand on.
+mod breaker;
 mod caller;
 mod clock;
+mod gate;
 mod health;
+mod input;
+mod mask;
+mod pace;
 mod pages;
+mod plan;
 mod probe;
 mod record;
-mod recover;
+mod seen;
+mod state;
+mod told;
 
 pub use caller::{Attempted, CallRequest, Caller, CallerOptions};
 pub use clock::{Clock, SystemClock};

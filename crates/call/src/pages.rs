@@ -1,6 +1,12 @@
-use sinew_model::{Attempt, Failure};
+use http::Uri;
+use sinew_connect::same_origin;
+use sinew_diag::codes::call as codes;
+use sinew_mapping::{Expression, Limits, Moment, Scope};
+use sinew_model::{Attempt, Failure, Pagination, Reason};
 use sinew_stdx::Json;
 
+use crate::input::with_field;
+use crate::respond::Answer;
 use crate::{CallRequest, Caller};
 
 /// One page of a long answer.
@@ -16,12 +22,14 @@ pub struct Page {
 pub struct Pages {
     caller: Caller,
     request: CallRequest,
+    /// Where the next page begins; `None` before the first.
     from: Option<Json>,
+    ended: bool,
 }
 
 impl Pages {
     pub(crate) fn new(caller: Caller, request: CallRequest) -> Self {
-        Self { caller, request, from: None }
+        Self { caller, request, from: None, ended: false }
     }
 
     /// The same, starting after the page that gave this token.
@@ -33,7 +41,106 @@ impl Pages {
 
     /// The next page; `None` after the last. After a failure the same page may be asked for again.
     pub async fn next(&mut self) -> Option<Result<Page, (Failure, Attempt)>> {
-        let _ = (&self.caller, &self.request, &self.from);
-        None
+        if self.ended {
+            return None;
+        }
+        let (outcome, attempt) = match self.question() {
+            Ok((request, target)) => self.caller.attempt_at(&request, target.as_ref()).await,
+            Err(failure) => (Err(failure.clone()), not_made(&self.caller, failure)),
+        };
+        match outcome.and_then(|answer| self.page(&answer)) {
+            Ok(page) => {
+                self.ended = page.next.is_none();
+                self.from.clone_from(&page.next);
+                Some(Ok(page))
+            }
+            Err(failure) => Some(Err((failure.clone(), Attempt { failure: Some(failure), ..attempt }))),
+        }
     }
+
+    /// The call for the next page, and its URL if the last page named it.
+    fn question(&self) -> Result<(CallRequest, Option<Uri>), Failure> {
+        let mut request = self.request.clone();
+        let Some(pagination) = &self.request.operation.pagination else { return Ok((request, None)) };
+        let (field, value) = match (pagination, &self.from) {
+            (Pagination::Cursor { .. } | Pagination::Link { .. }, None) => return Ok((request, None)),
+            (Pagination::Link { .. }, Some(token)) => {
+                return self.linked(token).map(|target| (request, Some(target)));
+            }
+            (Pagination::Cursor { field, .. }, Some(token)) => (field, token.clone()),
+            (Pagination::Page { field, first, .. }, from) => {
+                (field, from.clone().unwrap_or_else(|| Json::of(first)))
+            }
+            (Pagination::Offset { field, .. }, from) => (field, from.clone().unwrap_or_else(|| Json::of(&0))),
+        };
+        request.input =
+            with_field(&request.input, field, &value).ok_or_else(|| self.broken("the input is no object"))?;
+        Ok((request, None))
+    }
+
+    /// The URL of a `Link` token. It came from outside, so it must lead to the connection's own system.
+    fn linked(&self, token: &Json) -> Result<Uri, Failure> {
+        let text: String = token.to().map_err(|_| self.broken("the token to resume from is no URL"))?;
+        let target: Uri = text.parse().map_err(|_| self.broken("the link to the next page is no URL"))?;
+        let home: Option<Uri> = self.request.connection.base_url.parse().ok();
+        if home.is_some_and(|home| same_origin(&home, &target)) {
+            Ok(target)
+        } else {
+            Err(self.broken("the link to the next page leads to another host"))
+        }
+    }
+
+    fn page(&self, answer: &Answer) -> Result<Page, Failure> {
+        let Some(pagination) = &self.request.operation.pagination else {
+            return Ok(Page { items: vec![answer.value.clone()], next: None });
+        };
+        let items = match self.evaluate(pagination.items(), &answer.value)? {
+            None => Vec::new(),
+            Some(items) if items.is_null() => Vec::new(),
+            // A list of one is the same as its one item to JSONata.
+            Some(items) if !items.as_str().starts_with('[') => vec![items],
+            Some(items) => {
+                items.to::<Vec<Json>>().map_err(|e| self.broken(&format!("the items cannot be read: {e}")))?
+            }
+        };
+        let next = match pagination {
+            Pagination::Cursor { next, .. } => {
+                self.evaluate(next, &answer.value)?.filter(|next| !next.is_null() && next.as_str() != "\"\"")
+            }
+            _ if items.is_empty() => None,
+            Pagination::Page { first, .. } => Some(Json::of(&self.number(*first)?.saturating_add(1))),
+            Pagination::Offset { .. } => Some(Json::of(&self.number(0)?.saturating_add(items.len() as u64))),
+            Pagination::Link { .. } => answer.next.as_ref().map(|next| Json::string(&next.to_string())),
+        };
+        if next.is_some() && next == self.from {
+            return Err(self.broken("the next page is the one just read"));
+        }
+        Ok(Page { items, next })
+    }
+
+    /// The number that the page just read was asked for by.
+    fn number(&self, first: u64) -> Result<u64, Failure> {
+        match &self.from {
+            None => Ok(first),
+            Some(token) => token.to().map_err(|_| self.broken("the token to resume from is no number")),
+        }
+    }
+
+    fn evaluate(&self, expression: &Expression, body: &Json) -> Result<Option<Json>, Failure> {
+        let moment = Moment { now: self.caller.now(), seed: 0 };
+        expression
+            .evaluate(&Scope::root(body), moment, &Limits::default())
+            .map_err(|e| self.broken(&format!("`{}` failed: {e}", expression.source())))
+    }
+
+    fn broken(&self, what: &str) -> Failure {
+        let request = &self.request;
+        let message = format!("the pages of `{}.{}`: {what}", request.connection.name, request.operation.id);
+        Failure::new(Reason::Drift, codes::PAGES_BROKEN, message)
+    }
+}
+
+/// An attempt that ended before anything was sent.
+fn not_made(caller: &Caller, failure: Failure) -> Attempt {
+    Attempt { at: caller.now(), took_ms: 0, request: None, response: None, failure: Some(failure) }
 }

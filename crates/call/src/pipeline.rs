@@ -1,0 +1,290 @@
+//! One attempt, top to bottom: authenticate, request, send, respond, recover.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{StatusCode, Uri};
+use sinew_connect::auth::Credential;
+use sinew_diag::codes::call as codes;
+use sinew_model::{Attempt, Failure, Reason};
+use sinew_stdx::Timestamp;
+use tokio::time::{Instant, timeout_at};
+
+use crate::CallRequest;
+use crate::authenticate::{self, LoggedIn};
+use crate::breaker::{Change, Pass};
+use crate::caller::Core;
+use crate::mask::Masker;
+use crate::plan::Plan;
+use crate::record::{AttemptRecord, CallRecord};
+use crate::request::{self, Formed};
+use crate::respond::{self, Answer};
+use crate::send::{self, Reply, Turn, Unanswered};
+use crate::state::ConnectionState;
+use crate::{seen, told};
+
+/// The longest pause that a system can impose on a connection at once.
+const PAUSE_MAX: Duration = Duration::from_secs(600);
+
+/// What an attempt left behind, for the record.
+#[derive(Default)]
+struct Trail {
+    formed: Option<Formed>,
+    credential: Option<Arc<Credential>>,
+    reply: Option<Reply>,
+    sent: bool,
+    waited: Duration,
+    /// The credentials that were used before the present one.
+    refused: Vec<Arc<Credential>>,
+}
+
+/// Makes one attempt. `target` replaces the URL where an earlier answer named it.
+pub(crate) async fn attempt(
+    core: &Core,
+    call: &CallRequest,
+    target: Option<&Uri>,
+) -> (Result<Answer, Failure>, Attempt) {
+    let (at, begun) = (core.now(), Instant::now());
+    let state = core.states.of(&call.connection);
+    let span = call.trace.child(core.fresh_span());
+    let mut trail = Trail::default();
+    let outcome = match state.plan(&call.operation) {
+        Ok(plan) => {
+            let until = call.deadline.map(|deadline| begun + deadline);
+            let stages = Stages { core, state: &state, plan: &plan, call, until };
+            let outcome = stages.pass(span, target, &mut trail).await;
+            // However the failure came to its words, no secret is among them.
+            outcome.map_err(|failure| {
+                mask_failure(failure, &masker(&state, trail.credential.as_ref(), &trail.refused))
+            })
+        }
+        Err(failure) => Err(failure),
+    };
+    let failure = outcome.as_ref().err();
+    core.options.recorder.record(CallRecord::Attempted(AttemptRecord {
+        at,
+        took: begun.elapsed(),
+        waited: trail.waited,
+        principal: call.principal.clone(),
+        trace: span,
+        connection: call.connection.name.clone(),
+        operation: call.operation.id.clone(),
+        credential: authenticate::credential_id(&call.connection),
+        purpose: Arc::clone(&call.purpose),
+        status: trail.reply.as_ref().map(|reply| reply.status.as_u16()),
+        failure: failure.cloned(),
+    }));
+    note_vitals(core, &state, at, failure);
+    let attempt = as_seen(&state, call, &trail, at, begun.elapsed(), failure);
+    (outcome, attempt)
+}
+
+/// What the stages of one attempt have in common.
+struct Stages<'a> {
+    core: &'a Core,
+    state: &'a Arc<ConnectionState>,
+    plan: &'a Plan,
+    call: &'a CallRequest,
+    /// The end of everything, if the caller set one.
+    until: Option<Instant>,
+}
+
+impl Stages<'_> {
+    async fn pass(
+        &self,
+        span: sinew_model::Trace,
+        target: Option<&Uri>,
+        trail: &mut Trail,
+    ) -> Result<Answer, Failure> {
+        authenticate::authorise(&self.state.connection, self.plan)?;
+        let mut logged_in = self.log_in().await?;
+        trail.credential = Some(Arc::clone(&logged_in.credential));
+
+        let formed = request::form(self.plan, self.call, span, target)?;
+
+        let waiting_since = Instant::now();
+        let turn = send::wait_for_turn(self.state, self.plan, self.call, self.deadline()).await;
+        trail.waited = waiting_since.elapsed();
+        let Turn { pass, permit } = turn?;
+
+        let mut exchanged = self.exchange(trail, &formed, &logged_in).await;
+        let mut no_token = None;
+        let unknown_caller = |reply: &Reply| reply.status == StatusCode::UNAUTHORIZED;
+        if exchanged.as_ref().is_ok_and(unknown_caller) && authenticate::refused(self.state, &logged_in) {
+            match self.log_in().await {
+                Ok(anew) => {
+                    trail.refused.push(std::mem::replace(&mut logged_in, anew).credential);
+                    trail.credential = Some(Arc::clone(&logged_in.credential));
+                    exchanged = self.exchange(trail, &formed, &logged_in).await;
+                    if exchanged.as_ref().is_ok_and(unknown_caller) {
+                        authenticate::refused(self.state, &logged_in);
+                    }
+                }
+                // A token endpoint that is down for a moment is no refused credential.
+                Err(failure) => no_token = Some(failure),
+            }
+        }
+        drop(permit);
+        let key_sent = formed.key_sent;
+        trail.formed = Some(formed);
+
+        let outcome = match exchanged {
+            Ok(reply) => {
+                self.heed_limits(&reply);
+                let reply = trail.reply.insert(reply);
+                let errors = &self.state.connection.connector.errors;
+                let known = (&trail.credential, &trail.refused);
+                let masker = || masker(self.state, known.0.as_ref(), known.1);
+                let read = respond::read(self.plan, errors, reply, key_sent, self.core.now(), masker);
+                no_token.map_or(read, Err)
+            }
+            Err(unanswered) => Err(unanswered.failure),
+        };
+        self.settle(pass, outcome.as_ref().err());
+        outcome
+    }
+
+    async fn log_in(&self) -> Result<LoggedIn, Failure> {
+        let logging_in = authenticate::authenticate(self.core, self.state);
+        let Some(until) = self.until else { return logging_in.await };
+        timeout_at(until, logging_in).await.unwrap_or_else(|_| {
+            let message = format!("`{}`: time ran out while waiting for a token", self.plan.shown);
+            Err(Failure::new(Reason::Unavailable, codes::SEND_DEADLINE, message))
+        })
+    }
+
+    async fn exchange(
+        &self,
+        trail: &mut Trail,
+        formed: &Formed,
+        logged_in: &LoggedIn,
+    ) -> Result<Reply, Unanswered> {
+        let exchanged =
+            send::exchange(self.state, self.plan, formed, &logged_in.credential, self.deadline()).await;
+        trail.sent |= exchanged.as_ref().map_or_else(|unanswered| unanswered.sent, |_| true);
+        exchanged
+    }
+
+    /// The end of what begins now: the caller's deadline for everything, or else the operation's for each part.
+    fn deadline(&self) -> Instant {
+        let own = self.plan.operation.deadline.unwrap_or(self.state.connection.deadlines.total);
+        self.until.unwrap_or_else(|| Instant::now() + own)
+    }
+
+    /// A limit that the system says is spent holds for the whole connection.
+    fn heed_limits(&self, reply: &Reply) {
+        let now = self.core.now();
+        let asked =
+            (reply.status == StatusCode::TOO_MANY_REQUESTS).then(|| told::retry_after(&reply.headers, now));
+        if let Some(pause) = asked.flatten().or_else(|| told::spent_for(&reply.headers, now)) {
+            self.state.gate.pause(pause.min(PAUSE_MAX));
+        }
+    }
+
+    /// Tells the breaker whether the system was there. What we refused ourselves says nothing about it.
+    fn settle(&self, pass: Pass, failure: Option<&Failure>) {
+        let was_there = match failure.map(|failure| failure.reason) {
+            Some(Reason::Unavailable | Reason::Unknown) => false,
+            Some(Reason::Refused | Reason::Mapping) => return,
+            _ => true,
+        };
+        let (at, connection) = (self.core.now(), self.state.connection.name.clone());
+        match (pass.settle(was_there), failure) {
+            (Change::Opened(span), Some(failure)) => {
+                let masked = mask_failure(failure.clone(), &masker(self.state, None, &[]));
+                tracing::warn!(%connection, code = %masked.code, message = %masked.message, "circuit breaker opened");
+                let until = at.plus(span);
+                self.core.options.recorder.record(CallRecord::BreakerOpened {
+                    connection,
+                    at,
+                    until,
+                    failure: masked,
+                });
+            }
+            (Change::Closed, _) => {
+                tracing::info!(%connection, "circuit breaker closed");
+                self.core.options.recorder.record(CallRecord::BreakerClosed { connection, at });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Every secret that could show in what is said about an attempt.
+fn masker(state: &ConnectionState, present: Option<&Arc<Credential>>, refused: &[Arc<Credential>]) -> Masker {
+    let mut masker = Masker::default();
+    state.login.teach(&mut masker);
+    for credential in present.into_iter().chain(refused) {
+        masker.add(&credential.masks);
+    }
+    masker
+}
+
+fn mask_failure(mut failure: Failure, masker: &Masker) -> Failure {
+    if let std::borrow::Cow::Owned(masked) = masker.text(&failure.message) {
+        failure.message = masked.into();
+    }
+    failure
+}
+
+/// Keeps what health shows, and says when a credential stops or starts working.
+fn note_vitals(core: &Core, state: &ConnectionState, at: Timestamp, failure: Option<&Failure>) {
+    let connection = &state.connection.name;
+    let Some(failure) = failure else {
+        let recovered = {
+            let mut vitals = state.vitals.lock();
+            vitals.last_success = Some(at);
+            std::mem::take(&mut vitals.credential_failed)
+        };
+        if recovered {
+            core.options
+                .recorder
+                .record(CallRecord::CredentialRecovered { connection: connection.clone(), at });
+        }
+        return;
+    };
+    tracing::debug!(%connection, code = %failure.code, message = %failure.message, "an attempt failed");
+    // 403 is about this call; the credential itself was recognised.
+    let refused = failure.reason == Reason::Credential && *failure.code != *codes::FORBIDDEN.as_str();
+    let newly_refused = {
+        let mut vitals = state.vitals.lock();
+        vitals.last_failure = Some((at, failure.clone()));
+        let newly = refused && !vitals.credential_failed;
+        vitals.credential_failed |= refused;
+        newly
+    };
+    if newly_refused {
+        let (connection, failure) = (connection.clone(), failure.clone());
+        core.options.recorder.record(CallRecord::CredentialFailed { connection, at, failure });
+    }
+}
+
+/// The attempt as it is shown: of a success only the lines, of a failure everything, masked and bounded.
+fn as_seen(
+    state: &ConnectionState,
+    call: &CallRequest,
+    trail: &Trail,
+    at: Timestamp,
+    took: Duration,
+    failure: Option<&Failure>,
+) -> Attempt {
+    let mut attempt = Attempt {
+        at,
+        took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        request: None,
+        response: None,
+        failure: failure.cloned(),
+    };
+    let Some(formed) = trail.formed.as_ref().filter(|_| trail.sent) else { return attempt };
+    let Ok(plan) = state.plan(&call.operation) else { return attempt };
+    let credential = trail.credential.as_deref();
+    let masker = masker(state, trail.credential.as_ref(), &trail.refused);
+    if failure.is_some() {
+        attempt.request = Some(seen::request(&plan, formed, credential, &masker));
+        attempt.response = trail.reply.as_ref().map(|reply| seen::reply(reply, &masker));
+    } else {
+        attempt.request = Some(seen::line_only(seen::request_line(&plan, formed, credential, &masker)));
+        attempt.response = trail.reply.as_ref().map(|reply| seen::line_only(seen::reply_line(reply)));
+    }
+    attempt
+}

@@ -1,0 +1,174 @@
+use std::sync::Arc;
+
+use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use sinew_diag::codes::call as codes;
+use sinew_model::{
+    BodyKind, Connection, Effect, Failure, Idempotency, Operation, Parameter, ParameterLocation, Reason,
+};
+
+const AGENT: &str = concat!("sinew/", env!("CARGO_PKG_VERSION"));
+const ACCEPTED: &str = "application/json, text/*;q=0.9, */*;q=0.5";
+
+/// What of a request is the same for every call of an operation over a connection.
+pub(crate) struct Plan {
+    /// The operation it was made of.
+    pub(crate) operation: Arc<Operation>,
+    /// `crm.getContact`, as messages say it.
+    pub(crate) shown: Arc<str>,
+    pub(crate) method: Method,
+    /// The URL in pieces: literal text and path parameters in turn.
+    pub(crate) path: Vec<Piece>,
+    /// The whole URL, if nothing in it depends on the input.
+    pub(crate) fixed: Option<Uri>,
+    /// Query parameters.
+    pub(crate) query: Vec<Place>,
+    /// Header parameters.
+    pub(crate) headers: Vec<(Place, HeaderName)>,
+    /// Headers that every call sends.
+    pub(crate) sent_always: HeaderMap,
+    /// The header for the idempotency key.
+    pub(crate) key_header: Option<HeaderName>,
+    /// Whether any field of the input goes elsewhere than into the body.
+    pub(crate) splits_input: bool,
+}
+
+/// A piece of a URL.
+pub(crate) enum Piece {
+    Literal(String),
+    Field(Place),
+}
+
+/// An input field and where it goes.
+#[derive(Clone)]
+pub(crate) struct Place {
+    /// The input field.
+    pub(crate) field: Arc<str>,
+    /// Its name on the wire.
+    pub(crate) name: Arc<str>,
+    /// Whether a call without it is refused.
+    pub(crate) required: bool,
+}
+
+impl Place {
+    fn of(parameter: &Parameter) -> Self {
+        Self { field: parameter.field.clone(), name: parameter.name.clone(), required: parameter.required }
+    }
+}
+
+impl Plan {
+    /// Works out what is fixed; fails if no request can ever be made of it.
+    pub(crate) fn new(connection: &Connection, operation: &Arc<Operation>) -> Result<Self, Failure> {
+        let shown: Arc<str> = format!("{}.{}", connection.name, operation.id).into();
+        let wrong = |what: String| {
+            Failure::new(Reason::Refused, codes::NOT_CALLABLE, format!("`{shown}` cannot be called: {what}"))
+        };
+        let http = &operation.http;
+        let method = Method::from_bytes(http.method.as_bytes())
+            .map_err(|_| wrong(format!("`{}` is no HTTP method", http.method)))?;
+        let base: Uri =
+            connection.base_url.parse().map_err(|_| wrong("its `base_url` is no URL".to_owned()))?;
+        let scheme_ok = matches!(base.scheme_str(), Some("http" | "https"));
+        if !scheme_ok || base.authority().is_none_or(|authority| authority.as_str().contains('@')) {
+            return Err(wrong("its `base_url` is no http or https URL, or holds a user name".to_owned()));
+        }
+        let at = |location| http.parameters.iter().filter(move |p| p.location == location);
+        let path = pieces(
+            connection.base_url.trim_end_matches('/'),
+            http,
+            &at(ParameterLocation::Path).collect::<Vec<_>>(),
+        );
+        let query: Vec<_> = at(ParameterLocation::Query).map(Place::of).collect();
+        let mut headers = Vec::new();
+        for parameter in at(ParameterLocation::Header) {
+            let name = HeaderName::from_bytes(parameter.name.as_bytes())
+                .map_err(|_| wrong(format!("`{}` is no header name", parameter.name)))?;
+            headers.push((Place::of(parameter), name));
+        }
+        let key_header = match &operation.idempotency {
+            Idempotency::Key { header } => Some(
+                HeaderName::from_bytes(header.as_bytes())
+                    .map_err(|_| wrong(format!("`{header}` is no header name")))?,
+            ),
+            Idempotency::Natural | Idempotency::None => None,
+        };
+        let fixed = match path.as_slice() {
+            [Piece::Literal(url)] if query.is_empty() => {
+                Some(url.parse().map_err(|_| wrong(format!("`{}` is no URL path", http.path)))?)
+            }
+            _ => None,
+        };
+        let splits_input = !(http.parameters.is_empty() && path.len() == 1);
+        let sent_always = sent_always(connection, operation).map_err(wrong)?;
+        Ok(Self {
+            operation: Arc::clone(operation),
+            shown: shown.clone(),
+            method,
+            path,
+            fixed,
+            query,
+            headers,
+            sent_always,
+            key_header,
+            splits_input,
+        })
+    }
+
+    /// Whether the system may act once more if the call is sent once more.
+    pub(crate) fn acts_twice(&self, key_sent: bool) -> bool {
+        self.operation.effect != Effect::Read
+            && match self.operation.idempotency {
+                Idempotency::Natural => false,
+                Idempotency::Key { .. } => !key_sent,
+                Idempotency::None => true,
+            }
+    }
+}
+
+/// Cuts `/contacts/{id}` into literals and fields. A name that is no declared parameter is the input field of that name.
+fn pieces(base: &str, http: &sinew_model::HttpBinding, parameters: &[&Parameter]) -> Vec<Piece> {
+    let (mut pieces, mut literal, mut rest) = (Vec::new(), base.to_owned(), &*http.path);
+    if !rest.starts_with('/') && !rest.is_empty() {
+        literal.push('/');
+    }
+    while let Some((before, inside)) = rest.split_once('{') {
+        let Some((name, after)) = inside.split_once('}') else { break };
+        literal.push_str(before);
+        pieces.push(Piece::Literal(std::mem::take(&mut literal)));
+        let declared = parameters.iter().find(|p| &*p.name == name).map(|p| p.field.clone());
+        let field = declared.unwrap_or_else(|| name.into());
+        pieces.push(Piece::Field(Place { field, name: name.into(), required: true }));
+        rest = after;
+    }
+    literal.push_str(rest);
+    if !literal.is_empty() {
+        pieces.push(Piece::Literal(literal));
+    }
+    pieces
+}
+
+fn sent_always(connection: &Connection, operation: &Operation) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::with_capacity(12);
+    headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+    headers.insert(ACCEPT, HeaderValue::from_static(ACCEPTED));
+    let content_type = match &operation.http.body {
+        BodyKind::None => None,
+        BodyKind::Json => Some("application/json"),
+        BodyKind::Form => Some("application/x-www-form-urlencoded"),
+        BodyKind::Text { media_type, .. } => Some(&**media_type),
+    };
+    if let Some(content_type) = content_type {
+        let value =
+            HeaderValue::from_str(content_type).map_err(|_| format!("`{content_type}` is no media type"))?;
+        headers.insert(CONTENT_TYPE, value);
+    }
+    for (name, value) in &connection.headers {
+        let name =
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is no header name"))?;
+        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
+            format!("the value of its header `{name}` holds characters that no header may hold")
+        })?;
+        headers.insert(name, value);
+    }
+    Ok(headers)
+}

@@ -1,0 +1,268 @@
+//! The fourth stage: read the answer and hold it against the contract.
+
+use std::borrow::Cow;
+
+use http::header::{CONTENT_TYPE, LINK};
+use http::{HeaderMap, StatusCode, Uri};
+use percent_encoding::percent_decode_str;
+use sinew_connect::{BodyError, follow};
+use sinew_diag::codes::call as codes;
+use sinew_mapping::{Expression, Limits, Moment, Scope};
+use sinew_model::{Effect, ErrorShape, Failure, Reason};
+use sinew_stdx::{Json, Timestamp};
+
+use crate::mask::Masker;
+use crate::plan::Plan;
+use crate::recover::{classify, reason_of};
+use crate::send::Reply;
+use crate::told;
+
+/// How much of a system's own words is repeated.
+const WORDS_SHOWN: usize = 300;
+/// How many contract violations a message names.
+const VIOLATIONS_SHOWN: usize = 5;
+
+/// An answer that can be used.
+pub(crate) struct Answer {
+    pub(crate) value: Json,
+    /// The URL of the next page, from `Link` (RFC 8288).
+    pub(crate) next: Option<Uri>,
+}
+
+/// What the reply means: the answer, or the failure that its status, its body or its contract makes of it.
+pub(crate) fn read(
+    plan: &Plan,
+    errors: &ErrorShape,
+    reply: &Reply,
+    key_sent: bool,
+    now: Timestamp,
+    masker: impl FnOnce() -> Masker,
+) -> Result<Answer, Failure> {
+    if !reply.status.is_success() {
+        return Err(refusal(plan, errors, reply, key_sent, now, &masker()));
+    }
+    let body = reply.body.as_ref().map_err(|error| no_body(plan, reply.status, error))?;
+    let value =
+        decode(reply.status, &reply.headers, body).map_err(|what| unusable(plan, reply.status, &what))?;
+    if let Some(schema) = &plan.operation.output {
+        let violations = schema.violations(&value);
+        if !violations.is_empty() {
+            let shown: Vec<_> = violations.iter().take(VIOLATIONS_SHOWN).map(ToString::to_string).collect();
+            let message =
+                format!("the answer of `{}` departs from its contract: {}", plan.shown, shown.join("; "));
+            return Err(Failure::new(Reason::Drift, codes::DRIFT, message).status(reply.status.as_u16()));
+        }
+    }
+    Ok(Answer { value, next: next_link(&reply.from, &reply.headers) })
+}
+
+/// A status that is no success, in the system's own words as far as it has any.
+fn refusal(
+    plan: &Plan,
+    errors: &ErrorShape,
+    reply: &Reply,
+    key_sent: bool,
+    now: Timestamp,
+    masker: &Masker,
+) -> Failure {
+    let status = reply.status;
+    let spent = told::spent_for(&reply.headers, now);
+    let retry_after = told::retry_after(&reply.headers, now);
+    let mut meaning = classify(status.as_u16());
+    if status == StatusCode::FORBIDDEN && spent.is_some() {
+        // Some systems say "too often" with 403.
+        meaning = classify(StatusCode::TOO_MANY_REQUESTS.as_u16());
+    }
+    let (reason, code) = reason_of(meaning, plan.acts_twice(key_sent));
+    let words = reply.body.as_ref().ok().and_then(|body| words(errors, &reply.headers, body, now));
+    let mut message = format!("`{}` answered {status}", plan.shown);
+    if let Some(words) = words {
+        let words = masker.text(&words).split_whitespace().collect::<Vec<_>>().join(" ");
+        message.push_str(": ");
+        message.extend(words.chars().filter(|c| !c.is_control()).take(WORDS_SHOWN));
+    }
+    let mut failure = Failure::new(reason, code, message).status(status.as_u16());
+    failure.retry_after = retry_after.or(spent.filter(|_| reason == Reason::RateLimited));
+    failure
+}
+
+/// The vendor's code and message, by the connector's expressions or by RFC 9457.
+fn words(errors: &ErrorShape, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Option<String> {
+    let json = Json::parse(body).ok()?;
+    let evaluate = |expression: &Expression| {
+        let found = expression.evaluate(&Scope::root(&json), Moment { now, seed: 0 }, &Limits::default());
+        let found = found.ok().flatten().filter(|found| !found.is_null())?;
+        Some(found.to::<String>().unwrap_or_else(|_| found.as_str().to_owned()))
+    };
+    let mut parts: Vec<String> =
+        [&errors.code, &errors.message].into_iter().filter_map(|e| e.as_ref().and_then(evaluate)).collect();
+    if parts.is_empty() && essence(headers).is_some_and(|kind| kind == "application/problem+json") {
+        let problem = json.to_value();
+        let text = |name: &str| problem.get(name).and_then(|v| v.as_str()).map(str::to_owned);
+        parts.extend(["title", "detail"].into_iter().filter_map(text));
+    }
+    (!parts.is_empty()).then(|| parts.join(": "))
+}
+
+fn no_body(plan: &Plan, status: StatusCode, error: &BodyError) -> Failure {
+    match error {
+        // Sending it again would give as much again; only for a write does it matter what it was.
+        BodyError::TooLarge { .. } if plan.operation.effect == Effect::Read => {
+            let message = format!("`{}`: {error}", plan.shown);
+            Failure::new(Reason::Refused, codes::ANSWER_TOO_LARGE, message).status(status.as_u16())
+        }
+        BodyError::TooLarge { .. } => lost(plan, status, codes::ANSWER_TOO_LARGE, &error.to_string()),
+        BodyError::Deadline => lost(plan, status, codes::ANSWER_DEADLINE, &error.to_string()),
+        BodyError::CutOff(_) => lost(plan, status, codes::ANSWER_UNUSABLE, &error.to_string()),
+    }
+}
+
+fn unusable(plan: &Plan, status: StatusCode, what: &str) -> Failure {
+    lost(plan, status, codes::ANSWER_UNUSABLE, what)
+}
+
+/// A success whose answer is lost: a read is simply read again; of a write the effect is likely, its result unknown.
+fn lost(plan: &Plan, status: StatusCode, code: sinew_diag::Code, what: &str) -> Failure {
+    let message = format!("`{}` answered {status}, but {what}", plan.shown);
+    let reason = if plan.operation.effect == Effect::Read { Reason::Unavailable } else { Reason::Unknown };
+    Failure::new(reason, code, message).status(status.as_u16())
+}
+
+/// The body as JSON: JSON as it stands, text as a string, a form as an object, nothing as null.
+fn decode(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<Json, String> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    if body.is_empty() || matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT) {
+        return Ok(Json::null());
+    }
+    let json = || Json::parse(body).map_err(|e| format!("its body is not JSON: {e}"));
+    match essence(headers).as_deref() {
+        Some(kind) if kind == "application/json" || kind == "text/json" || kind.ends_with("+json") => {
+            if body.iter().all(u8::is_ascii_whitespace) { Ok(Json::null()) } else { json() }
+        }
+        Some("application/x-www-form-urlencoded") => text(headers, body).map(|text| form(&text)),
+        None => json().or_else(|_| text(headers, body).map(|text| Json::string(&text))),
+        Some(_) => text(headers, body).map(|text| Json::string(&text)),
+    }
+}
+
+/// The media type without its parameters, in lower case.
+fn essence(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    Some(text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+}
+
+fn text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Cow<'a, str>, String> {
+    let charset =
+        headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
+    if charset.contains("iso-8859-1") || charset.contains("latin1") {
+        return Ok(body.iter().map(|byte| char::from(*byte)).collect::<String>().into());
+    }
+    std::str::from_utf8(body)
+        .map(Cow::Borrowed)
+        .map_err(|_| "its body is neither JSON nor text in UTF-8".to_owned())
+}
+
+/// A form as an object of strings; a name that comes twice has a list.
+fn form(text: &str) -> Json {
+    let plain = |part: &str| percent_decode_str(&part.replace('+', " ")).decode_utf8_lossy().into_owned();
+    let mut object = serde_json::Map::new();
+    for pair in text.trim().split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let (name, value) = (plain(name), serde_json::Value::String(plain(value)));
+        match object.get_mut(&name) {
+            None => {
+                object.insert(name, value);
+            }
+            Some(serde_json::Value::Array(values)) => values.push(value),
+            Some(first) => *first = serde_json::Value::Array(vec![first.take(), value]),
+        }
+    }
+    Json::of(&object)
+}
+
+/// The target of `Link: <url>; rel="next"`.
+fn next_link(from: &Uri, headers: &HeaderMap) -> Option<Uri> {
+    for value in headers.get_all(LINK) {
+        let mut rest = value.to_str().ok()?;
+        // Commas and semicolons may stand inside <..>, so links are cut at `<`, not at commas.
+        while let Some((_, after)) = rest.split_once('<') {
+            let (target, tail) = after.split_once('>')?;
+            let parameters = tail.split('<').next().unwrap_or_default();
+            let is_next =
+                parameters.split([';', ',']).filter_map(|p| p.trim().split_once('=')).any(|(name, value)| {
+                    let relations = value.trim().trim_matches('"');
+                    name.trim().eq_ignore_ascii_case("rel")
+                        && relations.split_ascii_whitespace().any(|r| r.eq_ignore_ascii_case("next"))
+                });
+            if is_next {
+                return follow(from, target).ok();
+            }
+            rest = tail;
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    fn check(content_type: Option<&'static str>, body: &[u8]) -> Result<String, String> {
+        let headers =
+            headers(&content_type.map(|kind| ("content-type", kind)).into_iter().collect::<Vec<_>>());
+        decode(StatusCode::OK, &headers, body).map(|json| json.to_string())
+    }
+
+    #[test]
+    fn a_body_becomes_json_by_its_media_type() {
+        for (kind, body, json) in [
+            (
+                Some("application/json"),
+                &b"\xef\xbb\xbf{\"id\":9007199254740993}"[..],
+                r#"{"id":9007199254740993}"#,
+            ),
+            (Some("Application/Problem+JSON; charset=utf-8"), b"[1]", "[1]"),
+            (Some("application/json"), b" \n", "null"),
+            (Some("application/json"), b"", "null"),
+            (Some("text/plain"), b"1", "\"1\""),
+            (Some("text/csv; charset=ISO-8859-1"), b"caf\xe9", "\"caf\u{e9}\""),
+            (Some("application/x-www-form-urlencoded"), b"a=1&b=x+y%21&a=2", r#"{"a":["1","2"],"b":"x y!"}"#),
+            (None, b"{}", "{}"),
+            (None, b"ok", "\"ok\""),
+        ] {
+            assert_eq!(check(kind, body).as_deref(), Ok(json), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_why() {
+        assert!(check(Some("application/json"), b"{\"a\":").unwrap_err().contains("not JSON"));
+        assert!(check(Some("application/json"), "[".repeat(1000).as_bytes()).unwrap_err().contains("nested"));
+        assert!(check(Some("image/png"), b"\x89PNG").unwrap_err().contains("neither JSON nor text"));
+    }
+
+    #[test]
+    fn the_next_page_is_found_among_links() {
+        let from = Uri::from_static("https://api.example.com/items?page=1");
+        for (link, next) in [
+            (
+                r#"<https://api.example.com/items?page=2>; rel="next""#,
+                Some("https://api.example.com/items?page=2"),
+            ),
+            (
+                r#"</first,a;b>; rel="first", </items?page=3>; title="x"; rel="last next""#,
+                Some("https://api.example.com/items?page=3"),
+            ),
+            ("<?page=4>; REL=next", Some("https://api.example.com/items?page=4")),
+            (r#"<https://api.example.com/>; rel="prev""#, None),
+            ("nonsense", None),
+        ] {
+            let found = next_link(&from, &headers(&[("link", link)])).map(|uri| uri.to_string());
+            assert_eq!(found.as_deref(), next, "{link}");
+        }
+    }
+}

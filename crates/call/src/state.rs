@@ -1,0 +1,170 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::{Mutex, RwLock};
+use sinew_connect::{ClientOptions, HttpClient, Tls};
+use sinew_model::{Auth, Connection, ConnectionName, Failure, Operation, Snapshot};
+use sinew_stdx::Timestamp;
+
+use crate::authenticate::Login;
+use crate::breaker::Circuit;
+use crate::gate::Gate;
+use crate::plan::Plan;
+use crate::{BreakerState, ConnectionHealth};
+
+/// How many versions of a connection may be in use at once: the present one, and those that streams still read by.
+const VERSIONS_MAX: usize = 4;
+/// How many plans a connection keeps; a connector with more operations has the rest made anew.
+const PLANS_MAX: usize = 4096;
+
+/// What is held for one version of a connection. Versions that mean the same account share budget, breaker and login.
+pub(crate) struct ConnectionState {
+    pub(crate) connection: Arc<Connection>,
+    pub(crate) client: HttpClient,
+    pub(crate) gate: Gate,
+    pub(crate) circuit: Arc<Circuit>,
+    pub(crate) login: Arc<Login>,
+    pub(crate) vitals: Arc<Mutex<Vitals>>,
+    /// By the address of the operation, which the plan keeps alive.
+    plans: RwLock<HashMap<usize, Arc<Plan>>>,
+}
+
+/// What the last calls told.
+#[derive(Default)]
+pub(crate) struct Vitals {
+    pub(crate) last_success: Option<Timestamp>,
+    pub(crate) last_failure: Option<(Timestamp, Failure)>,
+    pub(crate) credential_failed: bool,
+}
+
+impl ConnectionState {
+    /// State for a connection, taking over from an earlier version what still holds.
+    fn new(connection: &Arc<Connection>, tls: &Tls, earlier: Option<&Self>) -> Self {
+        let same = |holds: fn(&Connection, &Connection) -> bool| {
+            earlier.filter(|earlier| holds(&earlier.connection, connection))
+        };
+        let reaches_alike = same(|a, b| {
+            a.egress == b.egress
+                && a.deadlines.connect == b.deadlines.connect
+                && a.concurrency_max == b.concurrency_max
+        });
+        let paced_alike = same(|a, b| a.budget == b.budget && a.concurrency_max == b.concurrency_max);
+        let breaks_alike = same(|a, b| a.base_url == b.base_url && a.breaker == b.breaker);
+        let logs_in_alike = same(|a, b| same_auth(&a.auth, &b.auth));
+        let client = || {
+            HttpClient::new(ClientOptions {
+                egress: connection.egress.clone(),
+                connect: connection.deadlines.connect,
+                idle_max: connection.concurrency_max.get() as usize,
+                tls: tls.clone(),
+            })
+        };
+        Self {
+            connection: Arc::clone(connection),
+            client: reaches_alike.map_or_else(client, |e| e.client.clone()),
+            gate: paced_alike
+                .map_or_else(|| Gate::new(connection.budget, connection.concurrency_max), |e| e.gate.clone()),
+            circuit: breaks_alike
+                .map_or_else(|| Arc::new(Circuit::new(connection.breaker)), |e| Arc::clone(&e.circuit)),
+            login: logs_in_alike.map_or_else(Arc::default, |e| Arc::clone(&e.login)),
+            vitals: earlier.map_or_else(Arc::default, |e| Arc::clone(&e.vitals)),
+            plans: RwLock::default(),
+        }
+    }
+
+    /// The plan of an operation, made when it is first called.
+    pub(crate) fn plan(&self, operation: &Arc<Operation>) -> Result<Arc<Plan>, Failure> {
+        let key = Arc::as_ptr(operation) as usize;
+        if let Some(plan) = self.plans.read().get(&key) {
+            return Ok(Arc::clone(plan));
+        }
+        let plan = Arc::new(Plan::new(&self.connection, operation)?);
+        let mut plans = self.plans.write();
+        if plans.len() >= PLANS_MAX {
+            plans.clear();
+        }
+        plans.insert(key, Arc::clone(&plan));
+        Ok(plan)
+    }
+
+    fn health(&self) -> ConnectionHealth {
+        let vitals = self.vitals.lock();
+        let (in_flight, waiting, paused_for) = self.gate.view();
+        ConnectionHealth {
+            breaker: self.circuit.view(),
+            last_success: vitals.last_success,
+            last_failure: vitals.last_failure.clone(),
+            credential_failed: vitals.credential_failed,
+            in_flight,
+            waiting,
+            budget: self.connection.budget,
+            paused_for,
+        }
+    }
+}
+
+/// Whether two ways to log in are the same. Their printed forms name secrets without showing them.
+fn same_auth(a: &Auth, b: &Auth) -> bool {
+    format!("{a:?}") == format!("{b:?}")
+}
+
+/// The state of every connection, by name; the newest version last.
+pub(crate) struct States {
+    tls: Tls,
+    by_name: RwLock<HashMap<ConnectionName, Vec<Arc<ConnectionState>>>>,
+}
+
+impl States {
+    pub(crate) fn new(tls: Tls) -> Self {
+        Self { tls, by_name: RwLock::default() }
+    }
+
+    /// The state of this very version of a connection.
+    pub(crate) fn of(&self, connection: &Arc<Connection>) -> Arc<ConnectionState> {
+        let is_it = |state: &&Arc<ConnectionState>| Arc::ptr_eq(&state.connection, connection);
+        if let Some(state) = self.by_name.read().get(&connection.name).and_then(|v| v.iter().find(is_it)) {
+            return Arc::clone(state);
+        }
+        let mut by_name = self.by_name.write();
+        let versions = by_name.entry(connection.name.clone()).or_default();
+        if let Some(state) = versions.iter().find(is_it) {
+            return Arc::clone(state);
+        }
+        let state = Arc::new(ConnectionState::new(connection, &self.tls, versions.last().map(|v| &**v)));
+        versions.push(Arc::clone(&state));
+        if versions.len() > VERSIONS_MAX {
+            versions.remove(0);
+        }
+        state
+    }
+
+    pub(crate) fn health(&self, name: &ConnectionName) -> ConnectionHealth {
+        match self.by_name.read().get(name).and_then(|versions| versions.last()) {
+            Some(state) => state.health(),
+            None => ConnectionHealth {
+                breaker: BreakerState::Closed,
+                last_success: None,
+                last_failure: None,
+                credential_failed: false,
+                in_flight: 0,
+                waiting: 0,
+                budget: None,
+                paused_for: None,
+            },
+        }
+    }
+
+    /// Keeps only what the snapshot still has: for each connection its present version, which takes over from earlier
+    /// ones what still holds.
+    pub(crate) fn forget(&self, keep: &Snapshot) {
+        self.by_name.write().retain(|name, versions| {
+            let Some(connection) = keep.connections.get(name) else { return false };
+            let present = versions.iter().find(|state| Arc::ptr_eq(&state.connection, connection)).cloned();
+            let present = present.unwrap_or_else(|| {
+                Arc::new(ConnectionState::new(connection, &self.tls, versions.last().map(|v| &**v)))
+            });
+            *versions = vec![present];
+            true
+        });
+    }
+}

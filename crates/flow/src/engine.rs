@@ -25,8 +25,8 @@ pub struct EngineOptions {
     pub clock: Arc<dyn Clock>,
     /// Who is told what runs do.
     pub observer: Arc<dyn Observer>,
-    /// The folder that `each` steps may read files from.
-    pub files: PathBuf,
+    /// The folders that `each` steps may read files from: the project's.
+    pub files: Vec<PathBuf>,
     /// Runs under way at once.
     pub in_flight_max: usize,
     /// What ids and jitter start from.
@@ -97,7 +97,7 @@ pub(crate) struct Core {
     pub(crate) caller: Caller,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) observer: Arc<dyn Observer>,
-    pub(crate) files: PathBuf,
+    pub(crate) files: Vec<PathBuf>,
     pub(crate) admissions: Arc<Admissions>,
     pub(crate) versions: Versions,
     pub(crate) backlog: Notify,

@@ -134,12 +134,24 @@ fn inside(folder: &Path, path: &str) -> Result<PathBuf, Failure> {
     if real.starts_with(home) { Ok(real) } else { Err(refuse()) }
 }
 
+/// A file inside one of the project's folders; the first that has it.
+fn inside_any(folders: &[PathBuf], path: &str) -> Result<PathBuf, Failure> {
+    let mut refused = not_items(format!("`{path}` cannot be read: the project has no folder"));
+    for folder in folders {
+        match inside(folder, path) {
+            Ok(real) => return Ok(real),
+            Err(failure) => refused = failure,
+        }
+    }
+    Err(refused)
+}
+
 fn open_file(
-    folder: &Path,
+    folders: &[PathBuf],
     path: &str,
     format: FileFormat,
 ) -> Result<mpsc::Receiver<Result<Json, Failure>>, Failure> {
-    let real = inside(folder, path)?;
+    let real = inside_any(folders, path)?;
     let file = File::open(&real).map_err(|e| not_items(format!("`{path}` cannot be read: {e}")))?;
     let (sender, records) = mpsc::channel(READ_AHEAD);
     let name = path.to_owned();

@@ -1,0 +1,145 @@
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use crate::{Http, until};
+
+/// How long a server may take to be ready on a busy machine.
+const READY_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How `sinew serve` is started.
+#[derive(Clone, Debug)]
+pub struct ServerOptions {
+    /// The project's folders.
+    pub projects: Vec<PathBuf>,
+    /// Where it keeps its state.
+    pub data: PathBuf,
+    /// Where it listens for triggers.
+    pub listen: SocketAddr,
+    /// Where its control API listens.
+    pub control: SocketAddr,
+    /// Its environment, beyond ours.
+    pub env: Vec<(String, String)>,
+    /// More arguments.
+    pub arguments: Vec<String>,
+}
+
+/// A running `sinew serve`; killed when dropped.
+pub struct Server {
+    child: Child,
+    control: Http,
+    hooks: Http,
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> SocketAddr {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port on loopback");
+    listener.local_addr().expect("the address that was just bound")
+}
+
+/// The built `sinew`: `SINEW_BIN`, or the one beside this program.
+pub fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("SINEW_BIN") {
+        return path.into();
+    }
+    let here = std::env::current_exe().expect("this program's path");
+    let found = here.ancestors().skip(1).map(|dir| dir.join("sinew")).find(|path| path.is_file());
+    found.unwrap_or_else(|| panic!("`sinew` is not built; run `cargo build -p sinew` (or `cargo xtask test`) first"))
+}
+
+impl Server {
+    /// Starts it and waits until it is ready.
+    pub fn start(options: &ServerOptions) -> Self {
+        match Self::try_start(options) {
+            Ok(server) => server,
+            Err(said) => panic!("`sinew serve` ended instead of serving:\n{said}"),
+        }
+    }
+
+    /// Starts it; gives what it said if it ends instead of becoming ready.
+    pub fn try_start(options: &ServerOptions) -> Result<Self, String> {
+        std::fs::create_dir_all(&options.data).expect("a folder for the server's state");
+        let log = options.data.join("server.log");
+        let log_file = std::fs::File::options().create(true).append(true).open(&log).expect("the server's log");
+        let mut child = Command::new(binary())
+            .arg("serve")
+            .args(&options.projects)
+            .args(["--listen", &options.listen.to_string(), "--control", &options.control.to_string()])
+            .arg("--data")
+            .arg(&options.data)
+            .args(&options.arguments)
+            .envs(options.env.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log_file)
+            .spawn()
+            .expect("`sinew` can be started");
+        let stdout = child.stdout.take().expect("its output is piped");
+        // Its output is read to the end, so that it never waits for us.
+        std::thread::spawn(move || BufReader::new(stdout).lines().map_while(Result::ok).for_each(drop));
+        let control = Http::new(format!("http://{}", options.control), None);
+        let ended = until("the server to be ready", READY_PATIENCE, || {
+            if control.get("/v1/health").is_ok() {
+                return Some(None);
+            }
+            child.try_wait().ok().flatten().map(Some)
+        });
+        if let Some(status) = ended {
+            return Err(format!("{status}\n{}", std::fs::read_to_string(&log).unwrap_or_default()));
+        }
+        let token = std::fs::read_to_string(options.data.join("control.token")).unwrap_or_default();
+        let control = Http::new(format!("http://{}", options.control), Some(token.trim().to_owned()));
+        Ok(Self { child, control, hooks: Http::new(format!("http://{}", options.listen), None) })
+    }
+
+    /// Its control API.
+    pub fn control(&self) -> &Http {
+        &self.control
+    }
+
+    /// Its triggers.
+    pub fn hooks(&self) -> &Http {
+        &self.hooks
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it at whatever instruction it is.
+    pub fn kill(mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Asks it to stop and waits for it.
+    pub fn stop(mut self) -> ExitStatus {
+        let pid = self.child.id().to_string();
+        let _ = Command::new("kill").args(["-TERM", &pid]).status();
+        until("the server to stop", READY_PATIENCE, || self.child.try_wait().ok().flatten())
+    }
+
+    /// What its memory is now and was at most, in kB (`VmRSS`, `VmHWM`).
+    pub fn memory_kb(&self) -> (u64, u64) {
+        memory_kb(self.pid())
+    }
+}
+
+fn memory_kb(pid: u32) -> (u64, u64) {
+    let status = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status")).unwrap_or_default();
+    let field = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name));
+        line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).unwrap_or(0)
+    };
+    (field("VmRSS:"), field("VmHWM:"))
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -21,6 +21,8 @@ pub fn idempotency_key(run: RunId, item: Option<(&str, u64)>, step: &str, edits:
 /// A number that depends on a seed and a step's name only.
 pub(crate) fn step_seed(seed: u64, step: &str) -> u64 {
     // FNV-1a spreads the name; the generator then mixes it with the seed.
-    let spread = step.bytes().fold(0xCBF2_9CE4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01B3));
+    let spread = step
+        .bytes()
+        .fold(0xCBF2_9CE4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01B3));
     sinew_stdx::Random::seeded(seed ^ spread).next_u64()
 }

@@ -93,7 +93,9 @@ impl Machine {
     /// The version that a journal goes on with: the one it was accepted under, or was revived with last.
     pub fn version_of(entries: &[Entry]) -> Option<FlowVersion> {
         entries.iter().rev().find_map(|entry| match &entry.record {
-            Record::Accepted { version, .. } | Record::Revived { version: Some(version), .. } => Some(version.clone()),
+            Record::Accepted { version, .. } | Record::Revived { version: Some(version), .. } => {
+                Some(version.clone())
+            }
             _ => None,
         })
     }
@@ -189,7 +191,9 @@ impl Machine {
             Record::Dead { step, failure, letter } => {
                 self.state = RunState::Dead { step: step.clone(), failure: failure.clone(), letter: *letter };
             }
-            Record::Revived { step, input, trigger, .. } => self.revived(step, input.as_ref(), trigger.as_ref()),
+            Record::Revived { step, input, trigger, .. } => {
+                self.revived(step, input.as_ref(), trigger.as_ref())
+            }
             Record::Cancelled { .. } => self.state = RunState::Ended(RunStatus::Cancelled),
             Record::Discarded { .. } => self.state = RunState::Ended(RunStatus::Discarded),
             Record::Compensated { .. } => self.state = RunState::Ended(RunStatus::Undone),
@@ -286,7 +290,8 @@ impl Machine {
 
     /// Whether nothing is under way: the run may leave memory until something comes.
     pub fn is_resting(&self) -> bool {
-        self.state == RunState::Going && !self.steps.values().any(|s| matches!(s, StepState::Issued | StepState::Intended))
+        self.state == RunState::Going
+            && !self.steps.values().any(|s| matches!(s, StepState::Issued | StepState::Intended))
     }
 
     /// The steps that wait, and for what.
@@ -311,7 +316,9 @@ impl Machine {
         for step in self.steps.keys() {
             let base = step.strip_suffix(UNDO).unwrap_or(step);
             if other.find_step(base).is_none() {
-                return Err(illegal(format!("the flow has no step `{base}` any more, which this run has passed")));
+                return Err(illegal(format!(
+                    "the flow has no step `{base}` any more, which this run has passed"
+                )));
             }
         }
         Ok(other)

@@ -259,19 +259,27 @@ impl<V> Entry<V> {
 impl<V> Record<V> {
     fn map_values<W, E>(self, f: &mut dyn FnMut(V) -> Result<W, E>) -> Result<Record<W>, E> {
         Ok(match self {
-            Self::Accepted { version, trigger, principal, trace, seed, ordering_key, dedupe_key, parent, item } => {
-                Record::Accepted {
-                    version,
-                    trigger: f(trigger)?,
-                    principal,
-                    trace,
-                    seed,
-                    ordering_key,
-                    dedupe_key,
-                    parent,
-                    item: item.map(|item| item.map_values(f)).transpose()?.map(Box::new),
-                }
-            }
+            Self::Accepted {
+                version,
+                trigger,
+                principal,
+                trace,
+                seed,
+                ordering_key,
+                dedupe_key,
+                parent,
+                item,
+            } => Record::Accepted {
+                version,
+                trigger: f(trigger)?,
+                principal,
+                trace,
+                seed,
+                ordering_key,
+                dedupe_key,
+                parent,
+                item: item.map(|item| item.map_values(f)).transpose()?.map(Box::new),
+            },
             Self::Settled { step, outcome, attempts } => {
                 Record::Settled { step, outcome: outcome.map_values(f)?, attempts }
             }
@@ -322,7 +330,11 @@ impl<V> ItemScope<V> {
             each: self.each,
             index: self.index,
             item: f(self.item)?,
-            scope: self.scope.into_iter().map(|(name, value)| Ok((name, f(value)?))).collect::<Result<_, E>>()?,
+            scope: self
+                .scope
+                .into_iter()
+                .map(|(name, value)| Ok((name, f(value)?)))
+                .collect::<Result<_, E>>()?,
         })
     }
 }

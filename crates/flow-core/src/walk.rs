@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use sinew_mapping::{Expression, Mapping, Moment};
 use sinew_model::{
-    Block, Branch, Call, Each, EachSource, Emit, Failure, Flow, OnFailure, Parallel, Reason, Step, StepKind, SubFlow, Wait,
+    Block, Branch, Call, Each, EachSource, Emit, Failure, Flow, OnFailure, Parallel, Reason, Step, StepKind,
+    SubFlow, Wait,
 };
 use sinew_stdx::{Json, Timestamp};
 use sinew_store::RunId;
@@ -76,7 +77,13 @@ impl Machine {
     }
 
     /// What the run answers: the flow's `result`, or an item's last value.
-    fn result(&self, flow: &Flow, value: Json, env: &Env, moment: Timestamp) -> Result<Json, Box<StepFailure>> {
+    fn result(
+        &self,
+        flow: &Flow,
+        value: Json,
+        env: &Env,
+        moment: Timestamp,
+    ) -> Result<Json, Box<StepFailure>> {
         match (&self.item, &flow.result) {
             (Some(_), _) => Ok(value),
             (None, None) => Ok(Json::null()),
@@ -117,9 +124,10 @@ impl Machine {
             (come, _) => return come,
         };
         let caught = catch.on.is_empty()
-            || catch.on.iter().any(|word| {
-                **word == *failed.failure.code || &**word == failed.failure.reason.as_str()
-            });
+            || catch
+                .on
+                .iter()
+                .any(|word| **word == *failed.failure.code || &**word == failed.failure.reason.as_str());
         if !caught {
             return Come::Failed(failed);
         }
@@ -214,7 +222,13 @@ impl Machine {
     }
 
     /// All arms go on as far as they can; a failed one fails the step only when the others have come to rest.
-    fn parallel(&mut self, parallel: &Parallel, env: &mut Env, moment: &mut Timestamp, pass: &mut Pass) -> Come {
+    fn parallel(
+        &mut self,
+        parallel: &Parallel,
+        env: &mut Env,
+        moment: &mut Timestamp,
+        pass: &mut Pass,
+    ) -> Come {
         let (mut values, mut waiting, mut failed) = (Vec::new(), false, None);
         let mut latest = *moment;
         for (name, block) in &parallel.arms {
@@ -308,7 +322,9 @@ impl Machine {
             Some(StepState::Settled { outcome: Outcome::Ok(value), at, .. }) => {
                 Known::Done { value: value.clone(), at: *at }
             }
-            Some(StepState::Settled { outcome: Outcome::Failed(failure), .. }) => Known::Failed(failure.clone()),
+            Some(StepState::Settled { outcome: Outcome::Failed(failure), .. }) => {
+                Known::Failed(failure.clone())
+            }
             Some(StepState::Signalled { wait, signal, at, .. }) => match signalled(step, wait, signal, *at) {
                 Outcome::Ok(value) => Known::Done { value, at: *at },
                 Outcome::Failed(failure) => Known::Failed(failure),
@@ -316,7 +332,13 @@ impl Machine {
         }
     }
 
-    fn call(&self, name: &Arc<str>, call: &Call, env: &Env, moment: Timestamp) -> Result<CallAction, Box<StepFailure>> {
+    fn call(
+        &self,
+        name: &Arc<str>,
+        call: &Call,
+        env: &Env,
+        moment: Timestamp,
+    ) -> Result<CallAction, Box<StepFailure>> {
         let (edits, input) = match self.edited.get(name) {
             Some((edits, input)) => (*edits, input.clone()),
             None => (0, self.evaluate(name, "`with`", &call.with, env, moment)?),
@@ -358,11 +380,18 @@ impl Machine {
             }
         };
         let roots = each.reads.root_names();
-        let scope = env.select(|name| roots.as_ref().is_none_or(|roots| roots.iter().any(|root| *root == name)));
+        let scope =
+            env.select(|name| roots.as_ref().is_none_or(|roots| roots.iter().any(|root| *root == name)));
         Ok(Action::Each { step: Arc::clone(name), input, scope })
     }
 
-    fn wait(&self, name: &Arc<str>, wait: &Wait, env: &Env, moment: Timestamp) -> Result<Action, Box<StepFailure>> {
+    fn wait(
+        &self,
+        name: &Arc<str>,
+        wait: &Wait,
+        env: &Env,
+        moment: Timestamp,
+    ) -> Result<Action, Box<StepFailure>> {
         let wait = match wait {
             Wait::For(span) => ParkedFor::Until(moment.plus(*span)),
             Wait::Until(until) => {
@@ -380,7 +409,13 @@ impl Machine {
         Ok(Action::Park { step: Arc::clone(name), wait })
     }
 
-    fn emit(&self, name: &Arc<str>, emit: &Emit, env: &Env, moment: Timestamp) -> Result<Action, Box<StepFailure>> {
+    fn emit(
+        &self,
+        name: &Arc<str>,
+        emit: &Emit,
+        env: &Env,
+        moment: Timestamp,
+    ) -> Result<Action, Box<StepFailure>> {
         Ok(Action::Emit {
             step: Arc::clone(name),
             event: emit.event.shared(),
@@ -448,7 +483,9 @@ impl Machine {
         pass: &mut Pass,
     ) {
         let (Some(undoable), Some(call)) = (&mut pass.undoable, &step.undo) else { return };
-        let Some(StepState::Settled { order, .. } | StepState::Signalled { order, .. }) = self.steps.get(name) else {
+        let Some(StepState::Settled { order, .. } | StepState::Signalled { order, .. }) =
+            self.steps.get(name)
+        else {
             return;
         };
         let mut env = env.clone();
@@ -468,13 +505,16 @@ impl Machine {
             let due = match self.steps.get(&name) {
                 Some(StepState::Settled { outcome: Outcome::Ok(_), .. }) => continue,
                 Some(StepState::Settled { outcome: Outcome::Failed(failure), .. }) => {
-                    let input = self.call(&name, &undo.call, &undo.env, undo.moment).ok().map(|call| call.input);
+                    let input =
+                        self.call(&name, &undo.call, &undo.env, undo.moment).ok().map(|call| call.input);
                     pass.actions.push(die(undo_failed(name, &undo.step, failure, input)));
                     return;
                 }
                 None => (0, false),
                 Some(StepState::Intended) => (1, true),
-                Some(StepState::BackingOff { attempts_made, due }) if *due <= pass.now => (*attempts_made, false),
+                Some(StepState::BackingOff { attempts_made, due }) if *due <= pass.now => {
+                    (*attempts_made, false)
+                }
                 Some(_) => return,
             };
             match self.call(&name, &undo.call, &undo.env, undo.moment) {
@@ -552,7 +592,9 @@ fn signalled(step: &Step, wait: &ParkedFor, signal: &Signal, at: Timestamp) -> O
     match signal {
         Signal::Elapsed if matches!(wait, ParkedFor::Approval { .. }) => {
             if continue_rejected {
-                Outcome::Ok(Json::of(&serde_json::json!({"approved": false, "by": null, "note": null, "at": at.to_string()})))
+                Outcome::Ok(Json::of(
+                    &serde_json::json!({"approved": false, "by": null, "note": null, "at": at.to_string()}),
+                ))
             } else {
                 Outcome::Failed(failure::disapproved(None, None))
             }

@@ -11,8 +11,8 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use sinew_model::Egress;
 use tokio::time::{Instant, timeout_at};
 
-use crate::dial::{DialError, Dialer};
 use crate::Tls;
+use crate::dial::{DialError, Dialer};
 
 /// How long an unused connection is kept. Shorter than the 5 s after which common servers close theirs, so that a call
 /// hardly ever meets one that is being closed: for a write without a key that would be an unknown outcome.
@@ -117,7 +117,11 @@ impl HttpClient {
     }
 
     /// Sends a request and waits for the head of the answer. Redirects are not followed.
-    pub async fn send(&self, mut request: Request<Full<Bytes>>, limits: &Limits) -> Result<Answer, SendError> {
+    pub async fn send(
+        &self,
+        mut request: Request<Full<Bytes>>,
+        limits: &Limits,
+    ) -> Result<Answer, SendError> {
         let captured = capture_connection(&mut request);
         let until = limits.until.min(Instant::now() + limits.connect + limits.read);
         let sent = match timeout_at(until, self.client.request(request)).await {
@@ -148,7 +152,8 @@ fn classify(error: &hyper_util::client::legacy::Error) -> SendError {
 impl Answer {
     /// Reads the body, at most `max` bytes of it.
     pub async fn read(mut self, max: u64, limits: &Limits) -> Result<Bytes, BodyError> {
-        let declared = self.headers.get(http::header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
+        let declared =
+            self.headers.get(http::header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
         if declared.is_some_and(|length: u64| length > max) {
             return Err(BodyError::TooLarge { max });
         }

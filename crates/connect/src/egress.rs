@@ -18,9 +18,15 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Metadata => "a metadata service, which no connection may reach",
-            Self::NotAllowed(AddressKind::Loopback) => "a loopback address, which this connection does not allow",
-            Self::NotAllowed(AddressKind::Private) => "a private address, which this connection does not allow",
-            Self::NotAllowed(AddressKind::LinkLocal) => "a link-local address, which this connection does not allow",
+            Self::NotAllowed(AddressKind::Loopback) => {
+                "a loopback address, which this connection does not allow"
+            }
+            Self::NotAllowed(AddressKind::Private) => {
+                "a private address, which this connection does not allow"
+            }
+            Self::NotAllowed(AddressKind::LinkLocal) => {
+                "a link-local address, which this connection does not allow"
+            }
             Self::NoHost => "not the address of one host",
         })
     }
@@ -65,7 +71,9 @@ fn kind_v4(address: Ipv4Addr) -> Result<Option<AddressKind>, Refusal> {
     let kind = match (a, b, c) {
         (0 | 224..=255, ..) | (192, 0, 0) => return Err(Refusal::NoHost),
         (127, ..) => AddressKind::Loopback,
-        (10, ..) | (172, 16..=31, _) | (192, 168, _) | (100, 64..=127, _) | (198, 18..=19, _) => AddressKind::Private,
+        (10, ..) | (172, 16..=31, _) | (192, 168, _) | (100, 64..=127, _) | (198, 18..=19, _) => {
+            AddressKind::Private
+        }
         (169, 254, _) => AddressKind::LinkLocal,
         _ => return Ok(None),
     };
@@ -157,12 +165,18 @@ mod tests {
     #[test]
     fn metadata_services_and_no_hosts_are_never_reached() {
         let all = [AddressKind::Loopback, AddressKind::Private, AddressKind::LinkLocal];
-        for address in
-            ["169.254.169.254", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "fd00:ec2::254", "100.100.100.200"]
-        {
+        for address in [
+            "169.254.169.254",
+            "::ffff:169.254.169.254",
+            "64:ff9b::a9fe:a9fe",
+            "fd00:ec2::254",
+            "100.100.100.200",
+        ] {
             assert_eq!(check(address, &all), Err(Refusal::Metadata), "{address}");
         }
-        for address in ["0.0.0.0", "0.1.2.3", "224.0.0.1", "255.255.255.255", "::", "ff02::1", "2001:0:1::1", "100::1"] {
+        for address in
+            ["0.0.0.0", "0.1.2.3", "224.0.0.1", "255.255.255.255", "::", "ff02::1", "2001:0:1::1", "100::1"]
+        {
             assert_eq!(check(address, &all), Err(Refusal::NoHost), "{address}");
         }
     }

@@ -43,7 +43,8 @@ mod tests {
     use super::*;
 
     fn check(location: &str) -> Result<String, RedirectError> {
-        follow(&Uri::from_static("https://api.example.com/v1/items?page=1"), location).map(|uri| uri.to_string())
+        follow(&Uri::from_static("https://api.example.com/v1/items?page=1"), location)
+            .map(|uri| uri.to_string())
     }
 
     #[test]

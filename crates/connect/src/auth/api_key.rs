@@ -15,7 +15,8 @@ pub(super) fn credential(location: &KeyLocation, key: &Secret) -> Result<Credent
             Credential::header(name, &Zeroizing::new(format!("{prefix}{}", key.expose())), key)
         }
         KeyLocation::Query { name } => {
-            let (name, value) = (utf8_percent_encode(name, ENCODED), utf8_percent_encode(key.expose(), ENCODED));
+            let (name, value) =
+                (utf8_percent_encode(name, ENCODED), utf8_percent_encode(key.expose(), ENCODED));
             let pair = Secret::new(format!("{name}={value}"));
             Ok(Credential { placement: Placement::Query(pair), masks: masks(key) })
         }

@@ -30,7 +30,8 @@ pub enum TokenError {
 
 /// The request for a token (RFC 6749, section 4.4.2); `None` for other schemes.
 pub fn token_request(auth: &Auth, secret: &Secret) -> Result<Option<Request<Full<Bytes>>>, AuthError> {
-    let Auth::ClientCredentials { token_url, client_id, scopes, audience, client_authentication, .. } = auth else {
+    let Auth::ClientCredentials { token_url, client_id, scopes, audience, client_authentication, .. } = auth
+    else {
         return Ok(None);
     };
     let uri: Uri = token_url.parse().map_err(|_| AuthError::NoUrl(token_url.to_string()))?;
@@ -127,7 +128,8 @@ mod tests {
         (header, String::from_utf8(body.to_vec()).unwrap())
     }
 
-    const COMMON: &str = "grant_type=client_credentials&scope=read%20write&audience=https%3A%2F%2Fapi.example.com";
+    const COMMON: &str =
+        "grant_type=client_credentials&scope=read%20write&audience=https%3A%2F%2Fapi.example.com";
 
     #[tokio::test]
     async fn the_client_names_itself_as_its_provider_asks() {

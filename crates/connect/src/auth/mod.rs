@@ -87,21 +87,26 @@ pub fn secret_of(auth: &Auth) -> Option<&SecretRef> {
     }
 }
 
-/// The forms in which a secret could show up in a message: as it is, in a URL, in a JSON string.
+/// The forms in which a secret could show up in a message: as it is, in a URL, in a JSON string, and in JSON that is
+/// itself quoted in a JSON string, as by systems that repeat what they were sent.
 pub fn masks(secret: &Secret) -> Vec<Secret> {
-    let plain = secret.expose();
+    let once = quoted(secret.expose());
+    let forms = [utf8_percent_encode(secret.expose(), ENCODED).to_string(), quoted(&once), once];
     let mut masks = vec![secret.clone()];
-    let encoded = utf8_percent_encode(plain, ENCODED).to_string();
-    if encoded != plain {
-        masks.push(Secret::new(encoded));
-    }
-    let quoted = serde_json::to_string(plain).unwrap_or_default();
-    let inner = quoted.trim_start_matches('"');
-    let inner = inner.strip_suffix('"').unwrap_or(inner);
-    if inner != plain && !inner.is_empty() {
-        masks.push(Secret::new(inner));
+    for form in forms {
+        if masks.iter().all(|known| known.expose() != form) {
+            masks.push(Secret::new(form));
+        }
     }
     masks
+}
+
+/// The text as it stands between the quotes of a JSON string.
+fn quoted(text: &str) -> String {
+    let mut quoted = serde_json::to_string(text).unwrap_or_default();
+    quoted.pop();
+    quoted.drain(..quoted.len().min(1));
+    quoted
 }
 
 #[cfg(test)]
@@ -118,7 +123,10 @@ mod tests {
 
     fn check(auth: &Auth, secret: &str) -> Result<String, AuthError> {
         let credential = Credential::of(auth, &Secret::new(secret))?;
-        assert!(!format!("{credential:?}").contains(secret), "a credential shows when printed: {credential:?}");
+        assert!(
+            !format!("{credential:?}").contains(secret),
+            "a credential shows when printed: {credential:?}"
+        );
         Ok(match credential.placement {
             Placement::None => String::new(),
             Placement::Header(name, value) => format!("{name}: {}", value.to_str().unwrap()),
@@ -164,6 +172,7 @@ mod tests {
     #[test]
     fn a_secret_is_masked_in_every_form_it_may_show_in() {
         let forms: Vec<_> = masks(&Secret::new("a\"b/c")).iter().map(|s| s.expose().to_owned()).collect();
-        assert_eq!(forms, ["a\"b/c", "a%22b%2Fc", "a\\\"b/c"]);
+        assert_eq!(forms, ["a\"b/c", "a%22b%2Fc", r#"a\\\"b/c"#, r#"a\"b/c"#]);
+        assert_eq!(masks(&Secret::new("plain")).len(), 1);
     }
 }

@@ -1,0 +1,132 @@
+//! Logging in, and what happens when a credential is refused.
+
+use std::sync::Arc;
+
+use sinew_model::{Auth, ClientAuthentication, Reason};
+
+use crate::fixture::{Fixture, read, secret};
+use crate::server::{Arrived, Server, answer, ok};
+
+fn oauth(url: &str) -> Auth {
+    Auth::ClientCredentials {
+        token_url: format!("{url}/token").into(),
+        client_id: "sinew".into(),
+        client_secret: secret(),
+        scopes: Vec::new(),
+        audience: None,
+        client_authentication: ClientAuthentication::Body,
+    }
+}
+
+fn token(number: usize) -> crate::server::Act {
+    ok(&format!(r#"{{"access_token":"token-{number}","token_type":"Bearer","expires_in":60}}"#))
+}
+
+fn bears(request: &Arrived, token: &str) -> bool {
+    request.header("authorization") == Some(&format!("Bearer {token}"))
+}
+
+fn asked_for_tokens(server: &Server) -> usize {
+    server.arrived().iter().filter(|request| request.path() == "/token").count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_calls_at_once_cause_one_token_request() {
+    let server = Server::start(|number, request| match request.path() {
+        "/token" => token(number),
+        _ if bears(request, "token-0") => ok("1"),
+        _ => answer(401, &[], ""),
+    })
+    .await;
+    let mut fixture = Fixture::new(&server);
+    fixture.connection.auth = oauth(&server.url);
+    let request = Arc::new(fixture.request(read(), "{}"));
+    let calls: Vec<_> = (0..100)
+        .map(|_| {
+            let (caller, request) = (fixture.caller.clone(), Arc::clone(&request));
+            tokio::spawn(async move { caller.attempt(&request).await.outcome.is_ok() })
+        })
+        .collect();
+    for call in calls {
+        assert!(call.await.unwrap());
+    }
+    assert_eq!(asked_for_tokens(&server), 1);
+}
+
+#[tokio::test]
+async fn a_revoked_token_is_replaced_and_the_call_sent_again_within_the_attempt() {
+    let server = Server::start(|number, request| match request.path() {
+        "/token" => token(number),
+        _ if bears(request, "token-0") => answer(401, &[], ""),
+        _ => ok("1"),
+    })
+    .await;
+    let mut fixture = Fixture::new(&server);
+    fixture.connection.auth = oauth(&server.url);
+    assert!(fixture.call(read(), "{}").await.outcome.is_ok());
+    assert_eq!(asked_for_tokens(&server), 2);
+    assert_eq!(fixture.recorder.kinds(), ["token asked", "token asked", "attempted"]);
+}
+
+#[tokio::test]
+async fn a_credential_that_is_refused_for_good_is_said_once_until_it_works_again() {
+    let server = Server::start(|number, request| match request.path() {
+        "/token" => token(number),
+        _ if number < 8 => answer(401, &[], ""),
+        _ => ok("1"),
+    })
+    .await;
+    let mut fixture = Fixture::new(&server);
+    fixture.connection.auth = oauth(&server.url);
+    let request = fixture.request(read(), "{}");
+    for _ in 0..2 {
+        let failure = fixture.caller.attempt(&request).await.outcome.unwrap_err();
+        assert_eq!((failure.reason, &*failure.code), (Reason::Credential, "SNW-2021"));
+    }
+    assert!(fixture.caller.health(&request.connection.name).credential_failed);
+    assert!(fixture.caller.attempt(&request).await.outcome.is_ok());
+    let kinds = fixture.recorder.kinds();
+    let said = |kind| kinds.iter().filter(|k| **k == kind).count();
+    assert_eq!((said("credential failed"), said("credential recovered")), (1, 1), "{kinds:?}");
+}
+
+#[tokio::test]
+async fn what_a_token_endpoint_answers_decides_whether_trying_again_helps() {
+    for (act, reason, code) in [
+        (answer(401, &[], r#"{"error":"invalid_client"}"#), Reason::Credential, "SNW-2023"),
+        (answer(400, &[], r#"{"error":"invalid_scope"}"#), Reason::Credential, "SNW-2023"),
+        (answer(429, &[("retry-after", "3")], ""), Reason::RateLimited, "SNW-2030"),
+        (answer(503, &[], ""), Reason::Unavailable, "SNW-2024"),
+        (ok("<html>"), Reason::Unavailable, "SNW-2024"),
+    ] {
+        let server = Server::acting([act]).await;
+        let mut fixture = Fixture::new(&server);
+        fixture.connection.auth = oauth(&server.url);
+        let failure = fixture.call(read(), "{}").await.outcome.unwrap_err();
+        assert_eq!((failure.reason, &*failure.code), (reason, code), "{failure:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_is_not_there_says_where_it_belongs() {
+    let server = Server::acting([ok("1")]).await;
+    let mut fixture = Fixture::new(&server);
+    fixture.connection.auth = Auth::Bearer { token: sinew_model::SecretRef::new("secret:other").unwrap() };
+    let failure = fixture.call(read(), "{}").await.outcome.unwrap_err();
+    assert_eq!((failure.reason, &*failure.code), (Reason::Credential, "SNW-2020"));
+    assert!(failure.message.contains("SINEW_SECRET_OTHER"), "{}", failure.message);
+}
+
+#[tokio::test]
+async fn a_credential_does_not_follow_a_redirect_to_another_origin() {
+    let other = Server::acting([ok("\"elsewhere\"")]).await;
+    let target = format!("{}/landing", other.url);
+    let server = Server::start(move |_, _| answer(302, &[("location", &target)], "")).await;
+    let mut fixture = Fixture::new(&server);
+    fixture.connection.auth = Auth::Bearer { token: secret() };
+    fixture.connection.headers.push(("X-Own".into(), "own".into()));
+    assert!(fixture.call(read(), "{}").await.outcome.is_ok());
+    assert!(server.arrived()[0].header("authorization").is_some());
+    let arrived = other.arrived().remove(0);
+    assert_eq!((arrived.header("authorization"), arrived.header("x-own")), (None, None));
+}

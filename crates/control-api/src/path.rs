@@ -1,0 +1,76 @@
+//! The paths of the API, for those who call it.
+
+/// Whether the server is well.
+pub const HEALTH: &str = "/v1/health";
+/// The server at a glance.
+pub const STATS: &str = "/v1/stats";
+/// The OpenAPI document.
+pub const OPENAPI: &str = "/v1/openapi.json";
+/// The figures for Prometheus.
+pub const METRICS: &str = "/metrics";
+/// Runs: list and start.
+pub const RUNS: &str = "/v1/runs";
+/// Approvals that wait.
+pub const APPROVALS: &str = "/v1/approvals";
+/// Dead letters.
+pub const DEAD: &str = "/v1/dead";
+/// How many dead letters match.
+pub const DEAD_COUNT: &str = "/v1/dead-count";
+/// Replays many dead letters.
+pub const DEAD_REPLAY_MANY: &str = "/v1/dead-replay";
+/// Discards many dead letters.
+pub const DEAD_DISCARD_MANY: &str = "/v1/dead-discard";
+/// Alerts.
+pub const ALERTS: &str = "/v1/alerts";
+/// Flows.
+pub const FLOWS: &str = "/v1/flows";
+/// Connections.
+pub const CONNECTIONS: &str = "/v1/connections";
+/// Events from outside.
+pub const EVENTS: &str = "/v1/events";
+/// Checks a project.
+pub const VALIDATE: &str = "/v1/validate";
+/// Reads the project again.
+pub const RELOAD: &str = "/v1/reload";
+/// Copies the store.
+pub const BACKUP: &str = "/v1/backup";
+
+/// One run.
+pub fn run(id: &str) -> String {
+    format!("{RUNS}/{id}")
+}
+
+/// News of a run.
+pub fn run_watch(id: &str) -> String {
+    format!("{RUNS}/{id}/watch")
+}
+
+/// Stops a run.
+pub fn run_cancel(id: &str) -> String {
+    format!("{RUNS}/{id}/cancel")
+}
+
+/// Decides on a run's approval.
+pub fn run_decide(id: &str) -> String {
+    format!("{RUNS}/{id}/decision")
+}
+
+/// One dead letter.
+pub fn dead(id: &str) -> String {
+    format!("{DEAD}/{id}")
+}
+
+/// A dead letter's payload.
+pub fn dead_payload(id: &str) -> String {
+    format!("{DEAD}/{id}/payload")
+}
+
+/// Replays one dead letter.
+pub fn dead_replay(id: &str) -> String {
+    format!("{DEAD}/{id}/replay")
+}
+
+/// Discards one dead letter.
+pub fn dead_discard(id: &str) -> String {
+    format!("{DEAD}/{id}/discard")
+}

@@ -44,8 +44,7 @@ const KILLS_DEFAULT: &str = "500";
 
 fn demo(arguments: &[String]) -> Result<(), Error> {
     let workspace = Workspace::load()?;
-    build(&workspace, Profile::Debug, "e2e")?;
-    become_program(&mut program(&workspace, Profile::Debug, "e2e", "demo", arguments)?)
+    build_and_become(&workspace, Profile::Debug, "e2e", "demo", arguments)
 }
 
 fn soak(arguments: &[String]) -> Result<(), Error> {
@@ -56,9 +55,7 @@ fn soak(arguments: &[String]) -> Result<(), Error> {
         return Err(Error::Usage(format!("there is no soak test `{name}`; there is `kills`")));
     }
     let workspace = Workspace::load()?;
-    build(&workspace, Profile::Debug, "e2e")?;
-    let arguments = with_count(rest);
-    become_program(&mut program(&workspace, Profile::Debug, "e2e", "kills", &arguments)?)
+    build_and_become(&workspace, Profile::Debug, "e2e", "kills", &with_count(rest))
 }
 
 fn with_count(arguments: &[String]) -> Vec<String> {
@@ -77,10 +74,7 @@ fn bench(arguments: &[String]) -> Result<(), Error> {
         return Ok(());
     };
     if name != "all" {
-        // Its existence is checked before minutes of building.
-        let mut program = program(&workspace, Profile::Release, "bench", name, rest)?;
-        build(&workspace, Profile::Release, "bench")?;
-        return become_program(&mut program);
+        return build_and_become(&workspace, Profile::Release, "bench", name, rest);
     }
     build(&workspace, Profile::Release, "bench")?;
     let mut failure = None;
@@ -129,7 +123,8 @@ fn program(
 ) -> Result<Command, Error> {
     let all = workspace.programs(room);
     if !all.iter().any(|program| program == name) {
-        return Err(Error::Usage(format!("there is no `{name}` in {room}/; there is: {}", all.join(", "))));
+        let known = if all.is_empty() { "no program".to_owned() } else { all.join(", ") };
+        return Err(Error::Usage(format!("there is no `{name}` in {room}/; there is {known}")));
     }
     let mut command = Command::new(workspace.built(profile.folder(), name));
     command.args(arguments).current_dir(&workspace.root);
@@ -137,10 +132,19 @@ fn program(
     Ok(command)
 }
 
-/// Replaces this process, so that signals reach the program and its exit code is ours.
-fn become_program(command: &mut Command) -> Result<(), Error> {
+/// Builds and then replaces this process, so that signals reach the program and its exit code is ours.
+fn build_and_become(
+    workspace: &Workspace,
+    profile: Profile,
+    room: &str,
+    name: &str,
+    arguments: &[String],
+) -> Result<(), Error> {
+    // That there is such a program is checked before minutes of building.
+    let mut command = program(workspace, profile, room, name, arguments)?;
+    build(workspace, profile, room)?;
     let cause = command.exec();
-    Err(Error::NotStarted { command: shown(command), cause })
+    Err(Error::NotStarted { command: shown(&command), cause })
 }
 
 #[cfg(test)]

@@ -10,6 +10,9 @@ use crate::tx::{Done, Tx};
 /// Expired dedupe keys deleted beside each one that is added, so that they cannot pile up.
 const EXPIRED_PER_ADDED: u32 = 2;
 
+/// How long an expired dedupe key is kept: a clock that is set back by less than that finds it again.
+const EXPIRED_GRACE_MS: i64 = 3_600_000;
+
 /// Accepts runs, and moves a cursor with them. A page that comes with a cursor is taken whole or not at all, or the
 /// cursor would pass by what the backlog had no room for.
 pub(crate) fn accept(
@@ -128,6 +131,6 @@ pub(crate) fn drop_expired(tx: &Tx<'_>, now_ms: i64, max: u32) -> rusqlite::Resu
         "DELETE FROM dedupe WHERE (flow, key) IN
          (SELECT flow, key FROM dedupe WHERE expires <= ?1 ORDER BY expires LIMIT ?2)",
     )?
-    .execute((now_ms, max))?;
+    .execute((now_ms.saturating_sub(EXPIRED_GRACE_MS), max))?;
     Ok(())
 }

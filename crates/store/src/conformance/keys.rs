@@ -1,0 +1,114 @@
+//! Ordering keys: one at a time, in order of acceptance.
+
+use super::Place;
+use super::desk::{Desk, ended};
+use crate::{Admitted, NewRun, RunStatus, Written};
+
+/// Each is ready when the one before it has ended.
+pub fn runs_with_one_key_go_one_at_a_time_in_order_of_acceptance(place: &dyn Place) {
+    let desk = Desk::at(place);
+    let runs: Vec<NewRun> = (0..4).map(|_| desk.keyed("f", "k")).collect();
+    let ids: Vec<_> = runs.iter().map(|run| run.run).collect();
+    let answers = desk.store().accept(runs, None).wait().unwrap();
+    assert_eq!(answers, [Admitted::Started, Admitted::Queued, Admitted::Queued, Admitted::Queued]);
+    assert!(desk.claim(10).is_empty());
+    for pair in ids.windows(2) {
+        assert_eq!(desk.finish(pair[0], 1), Written { unblocked: Some(pair[1]) });
+        assert_eq!(desk.claim(10), [pair[1]]);
+    }
+    assert_eq!(desk.finish(ids[3], 1), Written { unblocked: None });
+    assert_eq!(desk.accept(desk.keyed("f", "k")), Admitted::Started);
+}
+
+/// Nor do runs without a key.
+pub fn keys_of_other_flows_do_not_matter(place: &dyn Place) {
+    let desk = Desk::at(place);
+    assert_eq!(desk.accept(desk.keyed("f", "k")), Admitted::Started);
+    assert_eq!(desk.accept(desk.keyed("g", "k")), Admitted::Started);
+    assert_eq!(desk.accept(desk.keyed("f", "K")), Admitted::Started);
+    assert_eq!(desk.accept(desk.keyed("f", "")), Admitted::Started);
+    assert_eq!(desk.accept(desk.keyed("f", "")), Admitted::Queued);
+    desk.start("f");
+}
+
+/// A key is held by the first in its line also while that one is queued.
+pub fn an_unblocked_run_waits_in_the_backlog_until_claimed(place: &dyn Place) {
+    let desk = Desk::at(place);
+    let first = desk.queue(NewRun { start: false, ..desk.keyed("f", "k") });
+    let second = desk.queue(desk.keyed("f", "k"));
+    let third = desk.queue(desk.keyed("f", "k"));
+    assert_eq!(desk.claim(10), [first]);
+    assert_eq!(desk.finish(first, 1).unblocked, Some(second));
+    assert_eq!((desk.status(second), desk.status(third)), (RunStatus::Queued, RunStatus::Queued));
+    assert!(desk.store().claim(second).wait().unwrap());
+    assert!(desk.claim(10).is_empty());
+}
+
+/// Order would be lost if others passed while it waits.
+pub fn a_resting_run_holds_its_key(place: &dyn Place) {
+    let desk = Desk::at(place);
+    let first = desk.keyed("f", "k");
+    let id = first.run;
+    assert_eq!(desk.accept(first), Admitted::Started);
+    desk.rest(id, 1, Some(5), &[]);
+    let second = desk.queue(desk.keyed("f", "k"));
+    assert!(desk.claim(10).is_empty());
+    assert!(desk.store().claim(id).wait().unwrap());
+    assert_eq!(desk.finish(id, 2).unblocked, Some(second));
+}
+
+/// Until somebody discards it, or it is revived and ends.
+pub fn a_dead_run_holds_its_key_if_it_says_so(place: &dyn Place) {
+    let desk = Desk::at(place);
+    let first = desk.keyed("f", "k");
+    let id = first.run;
+    desk.accept(first);
+    desk.die(id, 1, "s", "rejected", true);
+    let second = desk.queue(desk.keyed("f", "k"));
+    assert!(desk.claim(10).is_empty());
+    assert!(desk.store().claim(id).wait().unwrap());
+    let written = desk.write(desk.entry(id, 2, ended(RunStatus::Discarded))).unwrap();
+    assert_eq!(written.unblocked, Some(second));
+    assert_eq!((desk.status(id), desk.claim(10)), (RunStatus::Discarded, vec![second]));
+}
+
+/// If it is revived later, whoever is accepted from then on waits for it.
+pub fn a_dead_run_that_lets_others_pass_does_not_hold_its_key(place: &dyn Place) {
+    let desk = Desk::at(place);
+    let [first, second] = [desk.keyed("f", "k"), desk.keyed("f", "k")];
+    let ids = [first.run, second.run];
+    desk.store().accept(vec![first, second], None).wait().unwrap();
+    desk.die(ids[0], 1, "s", "rejected", false);
+    assert_eq!(desk.claim(10), [ids[1]]);
+    assert!(desk.store().claim(ids[0]).wait().unwrap());
+    assert_eq!(desk.finish(ids[1], 1).unblocked, None);
+    let third = desk.queue(desk.keyed("f", "k"));
+    assert_eq!(desk.finish(ids[0], 2).unblocked, Some(third));
+}
+
+/// It only leaves the line.
+pub fn cancelling_a_blocked_run_frees_no_key(place: &dyn Place) {
+    let desk = Desk::at(place);
+    let runs = [desk.keyed("f", "k"), desk.keyed("f", "k"), desk.keyed("f", "k")];
+    let [first, second, third] = [runs[0].run, runs[1].run, runs[2].run];
+    desk.store().accept(runs.into(), None).wait().unwrap();
+    assert!(desk.store().claim(second).wait().unwrap());
+    assert_eq!(desk.write(desk.entry(second, 1, ended(RunStatus::Cancelled))).unwrap().unblocked, None);
+    assert!(desk.claim(10).is_empty());
+    assert_eq!(desk.finish(first, 1).unblocked, Some(third));
+}
+
+/// The one who ran goes on first; one that had been taken out of turn waits again.
+pub fn keys_are_held_after_reopening(place: &dyn Place) {
+    let mut desk = Desk::at(place);
+    let runs = [desk.keyed("f", "k"), desk.keyed("f", "k"), desk.keyed("f", "k")];
+    let [first, second, third] = [runs[0].run, runs[1].run, runs[2].run];
+    desk.store().accept(runs.into(), None).wait().unwrap();
+    assert!(desk.store().claim(third).wait().unwrap());
+    desk.reopen();
+    assert_eq!(desk.accept(desk.keyed("f", "k")), Admitted::Queued);
+    assert_eq!(desk.claim(10), [first]);
+    assert_eq!(desk.finish(first, 1).unblocked, Some(second));
+    assert_eq!(desk.claim(10), [second]);
+    assert_eq!(desk.finish(second, 1).unblocked, Some(third));
+}

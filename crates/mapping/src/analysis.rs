@@ -164,6 +164,20 @@ impl Analysis<'_> {
                 self.consume(body, context);
                 Places::new()
             }
+            AstNode::String(_)
+            | AstNode::Number(_)
+            | AstNode::Boolean(_)
+            | AstNode::Null
+            | AstNode::Undefined
+            | AstNode::Placeholder
+            | AstNode::Regex { .. } => Places::new(),
+            _ => self.compound(node, context),
+        }
+    }
+
+    /// As [`Self::follow`], for nodes made of others.
+    fn compound(&mut self, node: &AstNode, context: &Places) -> Places {
+        match node {
             AstNode::Array(items) | AstNode::ArrayGroup(items) => self.join(items, context),
             AstNode::Block(nodes) => {
                 let mut last = Places::new();
@@ -192,18 +206,11 @@ impl Analysis<'_> {
                 let parts = [Some(location), Some(update), delete.as_ref()];
                 self.consume_all(parts.into_iter().flatten().map(|part| &**part), &Places::new())
             }
-            AstNode::Unary { .. } | AstNode::Object(_) => {
+            _ => {
                 let mut parts = Vec::new();
                 children(node, &mut |child| parts.push(child));
                 self.consume_all(parts, context)
             }
-            AstNode::String(_)
-            | AstNode::Number(_)
-            | AstNode::Boolean(_)
-            | AstNode::Null
-            | AstNode::Undefined
-            | AstNode::Placeholder
-            | AstNode::Regex { .. } => Places::new(),
         }
     }
 
@@ -366,7 +373,7 @@ mod tests {
                     .iter()
                     .map(|(name, reads)| match reads {
                         Reads::Everything => name.to_owned(),
-                        deeper => format!("{name}{}", show(deeper)),
+                        deeper @ Reads::Fields(_) => format!("{name}{}", show(deeper)),
                     })
                     .collect();
                 format!("{{{}}}", fields.join(" "))

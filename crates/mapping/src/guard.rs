@@ -56,21 +56,24 @@ fn settle_call(name: &mut String, args: &mut Vec<AstNode>, literals: &[Box<str>]
             "fromMillis".clone_into(name);
             args.insert(0, call("millis", vec![]));
         }
-        ("pad", [_, width, ..]) => {
-            if !matches!(width, AstNode::Number(n) if n.abs() < 10_000.0) {
-                wrap(width, AT_MOST, None);
-            }
-        }
-        ("join", [text, by]) | ("replace", [text, _, by, ..]) => {
-            if !matches!(by, AstNode::String(_) | AstNode::Lambda { .. }) {
-                let by = by.clone();
-                wrap(text, FITS, Some(by));
-            }
-        }
+        ("pad", [_, width, ..]) => bound_width(width),
+        ("join", [text, by]) | ("replace", [text, _, by, ..]) => bound_text(text, by),
         (host, []) if functions::find(host).is_some_and(|f| f.takes_context) => {
             args.push(AstNode::Variable(String::new()));
         }
         _ => {}
+    }
+}
+
+fn bound_width(width: &mut AstNode) {
+    if !matches!(width, AstNode::Number(n) if n.abs() < 10_000.0) {
+        wrap(width, AT_MOST, None);
+    }
+}
+
+fn bound_text(text: &mut AstNode, by: &AstNode) {
+    if !matches!(by, AstNode::String(_) | AstNode::Lambda { .. }) {
+        wrap(text, FITS, Some(by.clone()));
     }
 }
 
@@ -96,9 +99,18 @@ pub(crate) fn keep_digits(ast: &mut AstNode, facts: &Facts) {
                 "number" => Some(NUMBER),
                 _ => None,
             };
-            if let Some(replacement) = replacement {
+            // Without an argument it takes the context, which differs in a callback; there it is left alone.
+            if let Some(replacement) = replacement.filter(|_| !args.is_empty()) {
                 replacement.clone_into(name);
-                if args.is_empty() {
+            }
+        }
+        AstNode::Path { steps } => {
+            for step in steps {
+                if let AstNode::FunctionApplication(inner) = &mut step.node
+                    && let AstNode::Function { name, args, is_builtin: true } = &mut **inner
+                    && matches!(name.as_str(), "string" | "number")
+                    && args.is_empty()
+                {
                     args.push(AstNode::Variable(String::new()));
                 }
             }

@@ -10,6 +10,7 @@
 //! is one synchronous go, text in and text out.
 
 mod analysis;
+mod cost;
 mod diagnose;
 mod digits;
 mod error;

@@ -203,7 +203,7 @@ fn shown(path: &[At<'_>]) -> String {
         match part {
             At::Field(name) if shown.is_empty() => shown.push_str(name),
             At::Field(name) => shown.extend([".", name]),
-            At::Index(index) => shown.push_str(&format!("[{index}]")),
+            At::Index(index) => shown.extend(["[", itoa::Buffer::new().format(*index), "]"]),
         }
     }
     shown

@@ -137,7 +137,7 @@ pub(crate) fn push_number(n: f64, out: &mut String) {
     use std::fmt::Write as _;
     let whole = n as i64;
     // The bounds keep the cast exact. `-0` prints as `0`, as in JavaScript.
-    if n.abs() < 9_007_199_254_740_992.0 && whole as f64 == n {
+    if n.abs() < 9_007_199_254_740_992.0 && (whole as f64).to_bits() == (n + 0.0).to_bits() {
         out.push_str(itoa::Buffer::new().format(whole));
         return;
     }
@@ -179,7 +179,7 @@ mod tests {
             (0.00001, "1e-5"),
         ] {
             let printed = print(&JValue::Number(n));
-            assert_eq!(printed.parse::<f64>().unwrap(), n, "{text}");
+            assert_eq!((printed.parse::<f64>().unwrap() + 0.0).to_bits(), (n + 0.0).to_bits(), "{text}");
             assert!(printed == text || text == "1e-5", "{printed} for {text}");
         }
     }

@@ -3,7 +3,7 @@
 //! What the engine makes of a syntax tree is `Rc` and stays on its thread, so each thread keeps its own under the
 //! number of the [`Unit`]; the trees themselves are shared.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +16,7 @@ use jsonata_core::parser;
 use jsonata_core::value::{JMap, JValue};
 use sinew_stdx::Json;
 
+use crate::cost::Cost;
 use crate::digits::Number;
 use crate::functions::{HostFunction, excess, find_any};
 use crate::printer::{PrintError, push_number};
@@ -25,6 +26,12 @@ use crate::syntax::{Facts, plain_path};
 use crate::tokens::{Kind, tokens};
 use crate::{CompileError, EvaluateError, Excess, Limits, Moment, Reads, Scope};
 use crate::{analysis, diagnose, digits, guard, reader, vm};
+
+/// What visiting a node takes at most, on a slow machine.
+const VISIT_NS: u128 = 200;
+
+/// Expressions that take less than this part of the time run without a watch.
+const SHARE: u128 = 4;
 
 /// How many units a thread keeps ready. Beyond that it forgets all and starts again; they are soon rebuilt.
 const READY_MAX: usize = 4_096;
@@ -61,6 +68,8 @@ struct Run {
     hosts: Vec<&'static HostFunction>,
     /// The engine compiles it to its byte code, and it calls no function of the host.
     on_vm: bool,
+    /// How long it takes at most, if that can be told.
+    cost: Option<Cost>,
 }
 
 impl Leaf {
@@ -90,12 +99,15 @@ impl Leaf {
         {
             ast = guarded;
         }
-        let mut hosts = BTreeHosts::default();
+        let mut hosts = Hosts::default();
         hosts.gather(&ast);
-        careful.iter().for_each(|careful| hosts.gather(careful));
+        if let Some(careful) = &careful {
+            hosts.gather(careful);
+        }
         let on_vm = literals.is_empty() && !hosts.called_by(&ast) && vm::takes(&ast);
         let hosts = hosts.0.into_values().collect();
-        let run = Box::new(Run { ast, careful, shows_numbers, reads_numbers, literals, hosts, on_vm });
+        let cost = Cost::of(&ast, &facts);
+        let run = Box::new(Run { ast, careful, shows_numbers, reads_numbers, literals, hosts, on_vm, cost });
         let plan = match path {
             Some(names) => Plan::Path { names, otherwise: run },
             None => Plan::Run(run),
@@ -113,9 +125,9 @@ impl Leaf {
 
 /// The host functions that trees name, by name.
 #[derive(Default)]
-struct BTreeHosts(std::collections::BTreeMap<String, &'static HostFunction>);
+struct Hosts(std::collections::BTreeMap<String, &'static HostFunction>);
 
-impl BTreeHosts {
+impl Hosts {
     fn gather(&mut self, ast: &AstNode) {
         let facts = Facts::of(ast);
         for name in facts.called.iter().chain(&facts.variables) {
@@ -143,7 +155,7 @@ fn keep_literals(source: &str) -> Option<(AstNode, Vec<Box<str>>)> {
     let (mut marked, mut literals, mut at) = (String::new(), Vec::new(), 0);
     for token in tokens.iter().filter(|t| t.kind == Kind::Number && inexact(t.text)) {
         marked.push_str(source.get(at..token.start)?);
-        marked.push_str(&format!("${}{}()", guard::LITERAL_MARK, literals.len()));
+        marked.extend(["$", guard::LITERAL_MARK, itoa::Buffer::new().format(literals.len()), "()"]);
         literals.push(Box::from(token.text));
         at = token.end();
     }
@@ -191,7 +203,8 @@ impl Unit {
 #[derive(Default)]
 struct Ready {
     byte_code: OnceCell<jsonata_core::Expression>,
-    walker: RefCell<Option<(Limits, Evaluator)>>,
+    /// With the limits it was made for, and whether it watches the clock.
+    walker: RefCell<Option<(Limits, bool, Evaluator)>>,
 }
 
 thread_local! {
@@ -225,8 +238,11 @@ pub(crate) struct Evaluation<'u> {
     ready: Rc<[Ready]>,
     pub(crate) session: Rc<Session>,
     data: JValue,
+    /// How many values the data holds.
+    values: u64,
     limits: Limits,
-    started: Option<Instant>,
+    /// When the first expression started that the clock has to watch.
+    started: Cell<Option<Instant>>,
 }
 
 impl<'u> Evaluation<'u> {
@@ -238,12 +254,11 @@ impl<'u> Evaluation<'u> {
         limits: &Limits,
     ) -> Result<Self, EvaluateError> {
         let session = Session::begin(moment, limits);
-        let data = data(unit, scope, &session).map_err(|reader::TooDeep| EvaluateError::DepthExceeded {
-            limit: reader::DEPTH_MAX,
-            field: None,
+        let (data, values) = data(unit, scope, &session).map_err(|reader::TooDeep| {
+            EvaluateError::DepthExceeded { limit: reader::DEPTH_MAX, field: None }
         })?;
-        let started = (unit.leaves.len() > 1).then(Instant::now);
-        Ok(Self { unit, ready: ready(unit), session, data, limits: *limits, started })
+        let started = Cell::new(None);
+        Ok(Self { unit, ready: ready(unit), session, data, values, limits: *limits, started })
     }
 
     /// Evaluates the leaf at `index`.
@@ -264,39 +279,62 @@ impl<'u> Evaluation<'u> {
     }
 
     fn engine(&self, run: &Run, ready: &Ready) -> Result<JValue, EvaluatorError> {
-        let mut options = EvaluatorOptions {
-            timeout_ms: Some(self.limits.time.as_millis() as u64),
-            cancel: None,
-            max_stack_depth: Some(self.limits.depth_max as usize),
-            max_sequence_length: Some(self.limits.sequence_max),
-        };
-        if let Some(started) = self.started {
-            let spent = started.elapsed();
-            if spent > self.limits.time {
-                return Err(EvaluatorError::EvaluationError("D1012: time".to_owned()));
-            }
-        }
+        let watched = !self.is_short(run);
         let careful = run.careful.as_ref().filter(|_| {
             let digits = self.session.digits.borrow();
             (run.shows_numbers && !digits.is_empty()) || (run.reads_numbers && digits.long_texts())
         });
         if let Some(careful) = careful {
-            return walker(run, options).evaluate(careful, &self.data);
+            return walker(run, self.options(true)?).evaluate(careful, &self.data);
         }
         if run.on_vm {
-            if let Some(started) = self.started {
-                options.timeout_ms =
-                    Some(self.limits.time.saturating_sub(started.elapsed()).as_millis() as u64);
-            }
             let byte_code =
                 ready.byte_code.get_or_init(|| jsonata_core::Expression::from_ast(run.ast.clone()));
-            return byte_code.evaluate_with_options(&self.data, options);
+            return byte_code.evaluate_with_options(&self.data, self.options(watched)?);
         }
         let mut kept = ready.walker.borrow_mut();
         match kept.as_mut() {
-            Some((limits, walker)) if *limits == self.limits => walker.evaluate(&run.ast, &self.data),
-            _ => kept.insert((self.limits, walker(run, options))).1.evaluate(&run.ast, &self.data),
+            // A walker keeps its options; its time is then that of one expression, not what is left.
+            Some((limits, was_watched, walker)) if *limits == self.limits && *was_watched == watched => {
+                if watched {
+                    self.options(true)?;
+                }
+                walker.evaluate(&run.ast, &self.data)
+            }
+            _ => {
+                let options = EvaluatorOptions {
+                    timeout_ms: watched.then_some(self.limits.time.as_millis() as u64),
+                    ..self.options(watched)?
+                };
+                kept.insert((self.limits, watched, walker(run, options))).2.evaluate(&run.ast, &self.data)
+            }
         }
+    }
+
+    /// True if it surely takes but a small part of the time allowed.
+    fn is_short(&self, run: &Run) -> bool {
+        let Some(cost) = run.cost else { return false };
+        let allowed = self.limits.time.as_nanos() / (VISIT_NS * SHARE * self.unit.leaves.len() as u128);
+        u128::from(cost.visits(self.values)) < allowed
+    }
+
+    /// The engine's limits, with the time that is left if it has to watch it.
+    fn options(&self, watched: bool) -> Result<EvaluatorOptions, EvaluatorError> {
+        let mut timeout_ms = None;
+        if watched {
+            let started = self.started.get().unwrap_or_else(Instant::now);
+            self.started.set(Some(started));
+            let Some(left) = self.limits.time.checked_sub(started.elapsed()) else {
+                return Err(EvaluatorError::EvaluationError("D1012: no time left".to_owned()));
+            };
+            timeout_ms = Some(left.as_millis() as u64);
+        }
+        Ok(EvaluatorOptions {
+            timeout_ms,
+            cancel: None,
+            max_stack_depth: Some(self.limits.depth_max as usize),
+            max_sequence_length: Some(self.limits.sequence_max),
+        })
     }
 
     fn failure(&self, error: &EvaluatorError) -> EvaluateError {
@@ -348,14 +386,19 @@ fn walker(run: &Run, options: EvaluatorOptions) -> Evaluator {
     evaluator
 }
 
-fn data(unit: &Unit, scope: &Scope<'_>, session: &Session) -> Result<JValue, reader::TooDeep> {
+/// Reads the data that a unit reads, and counts its values.
+fn data(unit: &Unit, scope: &Scope<'_>, session: &Session) -> Result<(JValue, u64), reader::TooDeep> {
+    let mut values = 0;
+    if unit.leaves.iter().all(|leaf| matches!(leaf.plan, Plan::Constant(_))) {
+        return Ok((JValue::Undefined, 0));
+    }
     let mut digits = session.digits.borrow_mut();
     let digits = &mut *digits;
     for literal in unit.leaves.iter().filter_map(Leaf::run).flat_map(|run| &run.literals) {
         digits.queue(literal);
     }
     let mut data = match scope.source() {
-        Source::Whole(json) => reader::value(json.as_str(), &unit.reads, digits)?,
+        Source::Whole(json) => reader::value(json.as_str(), &unit.reads, digits, &mut values)?,
         Source::Named(bindings) => {
             let mut fields = IndexMap::with_capacity(bindings.len());
             for (name, json) in bindings {
@@ -364,7 +407,10 @@ fn data(unit: &Unit, scope: &Scope<'_>, session: &Session) -> Result<JValue, rea
                     Reads::Fields(tree) => tree.get(name),
                 };
                 if let Some(reads) = reads {
-                    fields.insert((*name).to_owned(), reader::value(json.as_str(), reads, digits)?);
+                    fields.insert(
+                        (*name).to_owned(),
+                        reader::value(json.as_str(), reads, digits, &mut values)?,
+                    );
                 }
             }
             JValue::Object(Rc::new(JMap::from(fields)))
@@ -374,7 +420,7 @@ fn data(unit: &Unit, scope: &Scope<'_>, session: &Session) -> Result<JValue, rea
         let lent = digits.lend();
         reader::settle(&mut data, &lent);
     }
-    Ok(data)
+    Ok((data, values))
 }
 
 /// Follows names through objects; `None` where an array or a function asks for the engine's rules.

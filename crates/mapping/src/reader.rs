@@ -15,9 +15,14 @@ pub(crate) const DEPTH_MAX: u32 = 512;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TooDeep;
 
-/// Reads the fields that `reads` names. The text is well-formed JSON; of anything else, something is made.
-pub(crate) fn value(text: &str, reads: &Reads, digits: &mut Digits) -> Result<JValue, TooDeep> {
-    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, digits };
+/// Reads the fields that `reads` names, and counts the values it makes of them. The text is well-formed JSON; of anything else, something is made.
+pub(crate) fn value(
+    text: &str,
+    reads: &Reads,
+    digits: &mut Digits,
+    values: &mut u64,
+) -> Result<JValue, TooDeep> {
+    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, digits, values };
     reader.value(reads, 0)
 }
 
@@ -40,6 +45,7 @@ struct Reader<'a, 'd> {
     bytes: &'a [u8],
     at: usize,
     digits: &'d mut Digits,
+    values: &'d mut u64,
 }
 
 impl<'a> Reader<'a, '_> {
@@ -61,6 +67,7 @@ impl<'a> Reader<'a, '_> {
         if depth > DEPTH_MAX {
             return Err(TooDeep);
         }
+        *self.values += 1;
         self.space();
         Ok(match self.peek() {
             b'"' => {
@@ -68,6 +75,8 @@ impl<'a> Reader<'a, '_> {
                 if (16..64).contains(&text.len()) && is_long_number(&text) {
                     self.digits.saw_long_text();
                 }
+                // A long text costs more to look at; it counts as the values it takes the place of.
+                *self.values += text.len() as u64 / 64;
                 JValue::String(text)
             }
             b'{' => return self.object(reads, depth),
@@ -160,10 +169,17 @@ impl<'a> Reader<'a, '_> {
     /// A name, borrowed if it is written without escapes.
     fn name(&mut self) -> (&'a str, Option<String>) {
         let start = self.at + 1;
-        let end = string_end(self.bytes, start);
+        let mut end = start;
+        while self.bytes.get(end).is_some_and(|b| !matches!(b, b'"' | b'\\')) {
+            end += 1;
+        }
+        if self.bytes.get(end) == Some(&b'\\') {
+            end = string_end(self.bytes, end);
+            self.at = end + 1;
+            return ("", Some(unescape(self.slice(start, end))));
+        }
         self.at = end + 1;
-        let raw = self.slice(start, end);
-        if raw.contains('\\') { ("", Some(unescape(raw))) } else { (raw, None) }
+        (self.slice(start, end), None)
     }
 
     fn string<T>(&mut self, plain: impl FnOnce(&str) -> T, escaped: impl FnOnce(String) -> T) -> T {
@@ -256,14 +272,13 @@ pub(crate) fn skip(bytes: &[u8], mut at: usize) -> usize {
                 }
             }
             b'{' | b'[' => depth += 1,
-            b'}' | b']' if depth == 0 => return at,
+            b'}' | b']' | b',' if depth == 0 => return at,
             b'}' | b']' => {
                 depth -= 1;
                 if depth == 0 {
                     return at + 1;
                 }
             }
-            b',' if depth == 0 => return at,
             _ => {}
         }
         at += 1;
@@ -321,7 +336,7 @@ mod tests {
     use super::*;
 
     fn check(text: &str) {
-        let ours = value(text, &Reads::Everything, &mut Digits::default()).unwrap();
+        let ours = value(text, &Reads::Everything, &mut Digits::default(), &mut 0).unwrap();
         assert_eq!(ours, JValue::from_json_str(text).unwrap(), "{text}");
     }
 
@@ -358,7 +373,7 @@ mod tests {
 
     #[test]
     fn half_a_surrogate_pair_becomes_the_replacement_character() {
-        let read = value(r#""a\ud800b""#, &Reads::Everything, &mut Digits::default()).unwrap();
+        let read = value(r#""a\ud800b""#, &Reads::Everything, &mut Digits::default(), &mut 0).unwrap();
         assert_eq!(read.as_str(), Some("a\u{fffd}b"));
     }
 
@@ -366,7 +381,7 @@ mod tests {
     fn fields_that_are_not_read_are_skipped() {
         let reads = Reads::path(["a", "b"]).union(Reads::path(["d"]));
         let text = r#"{"x":[{"y":"}"}],"a":[{"b":1,"c":2},{"c":"\""},7],"d":{"e":[1]},"z":null}"#;
-        let read = value(text, &reads, &mut Digits::default()).unwrap();
+        let read = value(text, &reads, &mut Digits::default(), &mut 0).unwrap();
         assert_eq!(read.to_json_string().unwrap(), r#"{"a":[{"b":1},{},7],"d":{"e":[1]}}"#);
     }
 
@@ -375,15 +390,15 @@ mod tests {
         for text in
             ["", "{", "[", "{\"a\"", "{\"a\":", "[1,", "\"", "\"\\", "nul", "-", "{]", "[}", "\"\\u12", "é"]
         {
-            let _ = value(text, &Reads::Everything, &mut Digits::default());
-            let _ = value(text, &Reads::nothing(), &mut Digits::default());
+            let _ = value(text, &Reads::Everything, &mut Digits::default(), &mut 0);
+            let _ = value(text, &Reads::nothing(), &mut Digits::default(), &mut 0);
         }
     }
 
     #[test]
     fn nesting_is_limited() {
         let text = format!("{}{}", "[".repeat(1000), "]".repeat(1000));
-        assert_eq!(value(&text, &Reads::Everything, &mut Digits::default()), Err(TooDeep));
-        assert!(value(&text, &Reads::nothing(), &mut Digits::default()).is_err());
+        assert_eq!(value(&text, &Reads::Everything, &mut Digits::default(), &mut 0), Err(TooDeep));
+        assert!(value(&text, &Reads::nothing(), &mut Digits::default(), &mut 0).is_err());
     }
 }

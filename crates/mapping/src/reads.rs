@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 /// What an expression reads of its input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reads {
@@ -13,13 +11,22 @@ pub enum Reads {
 /// Fields by name, each with what is read of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldTree {
-    fields: BTreeMap<Box<str>, Reads>,
+    /// Sorted by name.
+    fields: Vec<(Box<str>, Reads)>,
 }
 
 impl FieldTree {
     /// What is read of the field `name`; `None` if it is not read.
     pub fn get(&self, name: &str) -> Option<&Reads> {
-        self.fields.get(name)
+        // Comparing lengths first, a walk over the few fields there are beats any search.
+        if self.fields.len() <= 12 {
+            return self.fields.iter().find(|(known, _)| **known == *name).map(|(_, reads)| reads);
+        }
+        self.find(name).ok().and_then(|index| self.fields.get(index)).map(|(_, reads)| reads)
+    }
+
+    fn find(&self, name: &str) -> Result<usize, usize> {
+        self.fields.binary_search_by(|(known, _)| (**known).cmp(name))
     }
 
     /// The fields that are read, in order of their names.
@@ -39,11 +46,13 @@ impl FieldTree {
 
     /// Adds to what is read of the field `name`.
     pub fn insert(&mut self, name: &str, reads: Reads) {
-        match self.fields.get_mut(name) {
-            Some(known) => known.absorb(reads),
-            None => {
-                self.fields.insert(Box::from(name), reads);
+        match self.find(name) {
+            Ok(index) => {
+                if let Some((_, known)) = self.fields.get_mut(index) {
+                    known.absorb(reads);
+                }
             }
+            Err(index) => self.fields.insert(index, (Box::from(name), reads)),
         }
     }
 }

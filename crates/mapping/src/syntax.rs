@@ -52,7 +52,9 @@ pub(crate) fn children<'a>(node: &'a AstNode, visit: &mut dyn FnMut(&'a AstNode)
         }
         AstNode::Sort { input, terms } => {
             visit(input);
-            terms.iter().for_each(|(term, _)| visit(term));
+            for (term, _) in terms {
+                visit(term);
+            }
         }
         AstNode::Transform { location, update, delete } => {
             visit(location);
@@ -114,7 +116,9 @@ pub(crate) fn children_mut(node: &mut AstNode, visit: &mut dyn FnMut(&mut AstNod
         }
         AstNode::Sort { input, terms } => {
             visit(input);
-            terms.iter_mut().for_each(|(term, _)| visit(term));
+            for (term, _) in terms {
+                visit(term);
+            }
         }
         AstNode::Transform { location, update, delete } => {
             visit(location);

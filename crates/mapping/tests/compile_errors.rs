@@ -4,7 +4,7 @@ use sinew_mapping::{Expression, Mapping, PathPart, Template};
 
 /// Code, offset, message and help in one line each.
 fn check(source: &str, code: &str, offset: usize, message: &str, help: &str) {
-    let error = Expression::compile(source).expect_err(source);
+    let Err(error) = Expression::compile(source) else { panic!("{source} compiles") };
     assert_eq!(error.code, code, "{source}: {error:?}");
     assert_eq!(error.offset, Some(offset), "{source}: {error:?}");
     assert!(error.message.contains(message), "{source}: {error:?}");

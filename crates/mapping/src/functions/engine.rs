@@ -81,11 +81,11 @@ pub(super) static REPLACED: &[HostFunction] = &[
     hidden("now", |session, _| Ok(JValue::string(session.now().to_string()))),
     hidden("millis", |session, _| Ok(JValue::Number(session.now().as_millis() as f64))),
     hidden("random", |session, _| Ok(JValue::Number(session.fraction()))),
-    hidden("shuffle", shuffle),
+    hidden("shuffle", |session, args| Ok(shuffle(session, args))),
     hidden(guard::CONCATENATE, concatenate),
     hidden(guard::STRING, show),
     hidden(guard::NUMBER, number),
-    hidden(guard::LITERAL, literal),
+    hidden(guard::LITERAL, |session, args| Ok(literal(session, args))),
     hidden(guard::FITS, fits),
     hidden(guard::AT_MOST, at_most),
 ];
@@ -99,16 +99,16 @@ const fn hidden(name: &'static str, call: fn(&Session, &[JValue]) -> Result<JVal
 }
 
 /// Fisher and Yates, with chance from the seed.
-fn shuffle(session: &Session, args: &[JValue]) -> Result<JValue, Fault> {
+fn shuffle(session: &Session, args: &[JValue]) -> JValue {
     let mut items = match argument(args, 0) {
-        JValue::Undefined => return Ok(JValue::Undefined),
+        JValue::Undefined => return JValue::Undefined,
         JValue::Array(items) => items.to_vec(),
         other => vec![other.clone()],
     };
     for index in (1..items.len()).rev() {
         items.swap(index, session.below(index + 1));
     }
-    Ok(JValue::array(items))
+    JValue::array(items)
 }
 
 fn concatenate(session: &Session, args: &[JValue]) -> Result<JValue, Fault> {
@@ -145,9 +145,9 @@ fn number(session: &Session, args: &[JValue]) -> Result<JValue, Fault> {
     }
 }
 
-fn literal(session: &Session, args: &[JValue]) -> Result<JValue, Fault> {
+fn literal(session: &Session, args: &[JValue]) -> JValue {
     let text = argument(args, 0).as_str().unwrap_or("0");
-    Ok(JValue::Number(session.digits.borrow_mut().lend_late(text)))
+    JValue::Number(session.digits.borrow_mut().lend_late(text))
 }
 
 fn bytes(value: &JValue) -> usize {

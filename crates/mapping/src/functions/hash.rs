@@ -94,6 +94,7 @@ mod tests {
                 "string":"\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/","literals":[null,true,false]}"#,
             &crate::Reads::Everything,
             &mut Digits::default(),
+            &mut 0,
         )
         .unwrap();
         let mut out = String::new();

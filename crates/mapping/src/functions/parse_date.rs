@@ -66,6 +66,9 @@ fn epoch(n: f64) -> Option<i64> {
     (ms.abs() < 1e15).then_some(ms as i64).filter(|ms| INSTANTS.contains(ms))
 }
 
+/// Formats besides ISO 8601 and RFC 2822 that mean one thing only.
+const FORMATS: [&str; 4] = ["YYYYMMDD", "DD.MM.YYYY HH:mm:ss", "DD.MM.YYYY HH:mm", "DD.MM.YYYY"];
+
 fn common(text: &str) -> Option<i64> {
     if let Some(inner) = text.strip_prefix("/Date(").and_then(|t| t.strip_suffix(")/")) {
         // The offset that may follow only says how to show it.
@@ -83,7 +86,6 @@ fn common(text: &str) -> Option<i64> {
     {
         return epoch(number);
     }
-    const FORMATS: [&str; 4] = ["YYYYMMDD", "DD.MM.YYYY HH:mm:ss", "DD.MM.YYYY HH:mm", "DD.MM.YYYY"];
     iso(text).or_else(|| FORMATS.iter().find_map(|format| by_format(text, format))).or_else(|| rfc_2822(text))
 }
 

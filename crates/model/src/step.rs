@@ -109,12 +109,12 @@ impl Default for Retry {
     fn default() -> Self {
         Self {
             attempts: NonZeroU32::MIN.saturating_add(4),
-            backoff: Backoff { base: Duration::from_millis(500), max: Duration::from_secs(60) },
+            backoff: Backoff { base: Duration::from_millis(500), max: Duration::from_mins(1) },
         }
     }
 }
 
-/// What to do when a step fails for good: its steps see `error` (`{code, message, step, status}`), and their value
+/// What to do when a step fails for good: its steps see `error` (`{code, message, reason, step, status}`), and their value
 /// becomes the step's.
 #[derive(Clone, Debug)]
 pub struct Catch {

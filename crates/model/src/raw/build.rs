@@ -34,11 +34,16 @@ pub(crate) fn build(
         root: None,
         documents: 0,
     };
+    let mut passed = 0;
     for event in Parser::new_from_str_with_options(text, options) {
         let taken = match event {
-            Ok((event, span)) => builder.take(event, &span),
+            Ok((event, span)) => {
+                passed = span.end.byte_offset().unwrap_or(passed);
+                builder.take(event, &span)
+            }
             Err(error) => {
-                let place = builder.place(error.marker(), 0);
+                let opened = syntax::is_unclosed_quote(&error).then(|| builder.quote_after(passed)).flatten();
+                let place = opened.unwrap_or_else(|| builder.place(error.marker(), 0));
                 builder.out.push(syntax::diagnose(&error, place));
                 Err(Refused)
             }
@@ -92,6 +97,15 @@ impl Builder<'_, '_> {
         }
     }
 
+    /// Where the first quote after what has been read begins.
+    fn quote_after(&self, passed: usize) -> Option<Place> {
+        let rest = self.text.get(passed..)?;
+        let at = passed + rest.find(['"', '\''])?;
+        let before = self.text.get(..at)?;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count();
+        Some(self.place(&Marker::new(at, before.matches('\n').count() + 1, column), 1))
+    }
+
     fn refuse(&mut self, diagnostic: Diagnostic) -> Result<(), Refused> {
         self.out.push(diagnostic);
         Err(Refused)
@@ -139,17 +153,13 @@ impl Builder<'_, '_> {
     }
 
     fn spend(&mut self, nodes: usize, place: &Place) -> Result<(), Refused> {
-        match self.budget.checked_sub(nodes) {
-            Some(left) => {
-                *self.budget = left;
-                Ok(())
-            }
-            None => {
-                *self.budget = 0;
-                let message = format!("the file holds more than {} values", limits::NODES_MAX);
-                self.refuse(Diagnostic::error(config::TOO_LARGE, message).at(place.clone()).help("split it"))
-            }
+        if let Some(left) = self.budget.checked_sub(nodes) {
+            *self.budget = left;
+            return Ok(());
         }
+        *self.budget = 0;
+        let message = format!("the file holds more than {} values", limits::NODES_MAX);
+        self.refuse(Diagnostic::error(config::TOO_LARGE, message).at(place.clone()).help("split it"))
     }
 
     fn scalar(&mut self, text: &str, plain: bool, anchor: usize, span: &Span) -> Result<(), Refused> {
@@ -266,15 +276,15 @@ impl Builder<'_, '_> {
         };
         match &mut open.content {
             Content::List(items) => items.push(node),
-            Content::Map { entries, seen, key } => match key.take() {
-                Some((name, name_place)) => entries.push(Entry { name, name_place, value: node }),
-                None => {
-                    let Value::Scalar(scalar) = node.value else { return Ok(()) };
+            Content::Map { entries, seen, key } => {
+                if let Some((name, name_place)) = key.take() {
+                    entries.push(Entry { name, name_place, value: node });
+                } else if let Value::Scalar(scalar) = node.value {
                     let repeated = seen.insert(scalar.text.clone(), node.place.line);
                     *key = Some((scalar.text.clone(), node.place.clone()));
                     return self.check_key(&scalar.text, node.place, repeated);
                 }
-            },
+            }
         }
         Ok(())
     }

@@ -5,44 +5,45 @@ use super::limits;
 
 /// Words what the parser refused, with what would be right.
 pub(crate) fn diagnose(error: &ScanError, place: Place) -> Diagnostic {
-    use ErrorKind as E;
-    let (message, help): (String, &str) = match error.kind() {
-        E::RecursionLimitExceeded => {
-            return Diagnostic::error(
-                config::TOO_LARGE,
-                format!("lists and maps nest deeper than {} levels", limits::DEPTH_MAX),
-            )
-            .at(place);
+    if *error.kind() == ErrorKind::RecursionLimitExceeded {
+        let message = format!("lists and maps nest deeper than {} levels", limits::DEPTH_MAX);
+        return Diagnostic::error(config::TOO_LARGE, message).at(place);
+    }
+    if let Some((message, help)) = unread(error.kind()) {
+        return Diagnostic::error(config::YAML_FEATURE, message).at(place).help(help);
+    }
+    let (message, help) = if is_unclosed_quote(error) {
+        (
+            "a quote is opened here and never closed, or its text goes on without indentation".to_owned(),
+            "close it; in single quotes, double a quote that belongs to the text",
+        )
+    } else {
+        brackets(error.kind()).unwrap_or_else(|| lines(error.kind()))
+    };
+    Diagnostic::error(config::YAML_SYNTAX, message).at(place).help(help)
+}
+
+/// YAML that is right, but that Sinew does not read.
+fn unread(kind: &ErrorKind) -> Option<(&'static str, &'static str)> {
+    Some(match kind {
+        ErrorKind::DirectiveDisallowed => {
+            ("directives such as `%YAML` are not read", "remove the line; every document is YAML 1.2")
         }
-        E::DirectiveDisallowed => {
-            return Diagnostic::error(config::YAML_FEATURE, "directives such as `%YAML` are not read")
-                .at(place)
-                .help("remove the line; every document is YAML 1.2");
+        ErrorKind::UndeclaredTagHandle => {
+            ("a tag that nothing declares", "remove it; quote the text if it begins with `!`")
         }
-        E::UndeclaredTagHandle => {
-            return Diagnostic::error(config::YAML_FEATURE, "a tag that nothing declares")
-                .at(place)
-                .help("remove it; quote the text if it begins with `!`");
-        }
-        E::UnknownAnchor => {
-            return Diagnostic::error(
-                config::YAML_FEATURE,
-                "an alias (`*name`) without its anchor (`&name`)",
-            )
-            .at(place)
-            .help("define the anchor earlier in the same document, or quote a text that begins with `*`");
-        }
-        E::TabNotAllowed
-        | E::TabInBlockIndentation
-        | E::TabInIndentation
-        | E::TabInPlainScalar
-        | E::TabAtBlockScalarStart => {
-            ("a tab where spaces must stand".into(), "indent with spaces; most editors can convert tabs")
-        }
-        E::UnclosedQuotedScalar | E::DocumentIndicatorInQuotedScalar => (
-            "a quote is opened and never closed".into(),
-            "close it, or double a quote that belongs to the text",
+        ErrorKind::UnknownAnchor => (
+            "an alias (`*name`) without its anchor (`&name`)",
+            "define the anchor earlier in the same document, or quote a text that begins with `*`",
         ),
+        _ => return None,
+    })
+}
+
+/// What is wrong between `{ }` and `[ ]`.
+fn brackets(kind: &ErrorKind) -> Option<(String, &'static str)> {
+    use ErrorKind as E;
+    Some(match kind {
         E::UnclosedFlowCollection { open } => {
             (format!("`{open}` is opened and never closed"), "close it with the matching bracket")
         }
@@ -60,18 +61,32 @@ pub(crate) fn diagnose(error: &ScanError, place: Place) -> Diagnostic {
         E::MisplacedFlowCollectionEnd => {
             ("a closing bracket without an opening one".into(), "remove it or quote the text")
         }
+        _ => return None,
+    })
+}
+
+/// What is wrong with lines and texts.
+fn lines(kind: &ErrorKind) -> (String, &'static str) {
+    use ErrorKind as E;
+    match kind {
+        E::TabNotAllowed
+        | E::TabInBlockIndentation
+        | E::TabInIndentation
+        | E::TabInPlainScalar
+        | E::TabAtBlockScalarStart => {
+            ("a tab where spaces must stand".into(), "indent with spaces; most editors can convert tabs")
+        }
         E::InvalidIndentation
         | E::ExpectedBlockMappingKey
         | E::ExpectedBlockSequenceEntry
         | E::InvalidFlowScalarIndent
-        | E::InvalidBlockScalarIndent
-        | E::InvalidQuotedScalarIndent => (
+        | E::InvalidBlockScalarIndent => (
             "the indentation fits no line above".into(),
             "give the fields of one map, and the items of one list, the same indentation",
         ),
         E::MappingValueNotAllowed | E::MappingKeyNotAllowed | E::InvalidColonPlacement => (
             "a `:` where no field may begin".into(),
-            "quote texts that hold `: `; begin a field on a line of its own",
+            "give the fields of one map the same indentation, and quote texts that hold `: `",
         ),
         E::SimpleKeyExpected | E::InvalidSimpleKey => {
             ("a field without its `:`".into(), "write `name: value`, the name on one line")
@@ -98,6 +113,15 @@ pub(crate) fn diagnose(error: &ScanError, place: Place) -> Diagnostic {
             "begin the list on a line of its own, below its field",
         ),
         other => (format!("not YAML: {other}"), "see the YAML 1.2 specification, or quote the text"),
-    };
-    Diagnostic::error(config::YAML_SYNTAX, message).at(place).help(help)
+    }
+}
+
+/// Whether the parser lost its way in a quoted text. It notices only where the text ends, not where it begins.
+pub(crate) fn is_unclosed_quote(error: &ScanError) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::UnclosedQuotedScalar
+            | ErrorKind::DocumentIndicatorInQuotedScalar
+            | ErrorKind::InvalidQuotedScalarIndent
+    )
 }

@@ -111,9 +111,8 @@ impl<'a> Fields<'a> {
 
     /// The meaning of the field's word; `meanings` stand in the order of its words.
     pub(crate) fn word<T: Copy>(self, name: &str, meanings: &[T]) -> Option<T> {
-        let words = match self.record.field(name)?.shape {
-            Shape::Word(words) | Shape::WordOr(words, _) => words,
-            _ => return None,
+        let (Shape::Word(words) | Shape::WordOr(words, _)) = self.record.field(name)?.shape else {
+            return None;
         };
         debug_assert_eq!(words.len(), meanings.len(), "the words of `{name}` and their meanings differ");
         let said = self.said(name)?;

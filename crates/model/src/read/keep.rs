@@ -20,7 +20,7 @@ fn within(step: &mut Step, total: &Reads) {
     }
     match &mut step.kind {
         StepKind::Branch(branch) => {
-            branch.arms.iter_mut().for_each(|arm| assign(&mut arm.block, &value, total))
+            branch.arms.iter_mut().for_each(|arm| assign(&mut arm.block, &value, total));
         }
         StepKind::Parallel(parallel) => {
             for (name, block) in &mut parallel.arms {

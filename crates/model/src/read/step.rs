@@ -191,9 +191,7 @@ impl<'r, 'k> StepReader<'r, 'k> {
     fn catch(&mut self, fields: Fields<'_>) -> Catch {
         for node in fields.items("on") {
             let Some(text) = node.text() else { continue };
-            let code = text
-                .strip_prefix("SNW-")
-                .is_some_and(|n| n.len() == 4 && n.bytes().all(|b| b.is_ascii_digit()));
+            let code = text.starts_with("SNW-") && sinew_diag::Code::find(text).is_some();
             if !code && !Reason::ALL.iter().any(|reason| reason.as_str() == text) {
                 let message = format!("`{text}` is no reason and no code of a failure");
                 let words = Reason::ALL.iter().map(|reason| reason.as_str());

@@ -52,7 +52,7 @@ pub(crate) static CATCH: Record = Record {
             Shape::List(&Shape::Text),
             "Only failures with these reasons or codes; all if left out.",
         )
-        .like("[rejected, SNW-2203]"),
+        .like("[rejected, SNW-2030]"),
         required("steps", STEPS, "The steps."),
     ]],
 };

@@ -142,7 +142,7 @@ static EVENT: Record = Record {
 };
 
 /// How long keys are remembered unless said.
-const WINDOW: Duration = Duration::from_secs(24 * 3600);
+const WINDOW: Duration = Duration::from_hours(24);
 /// Asking more often than this is a denial of service.
 const EVERY_MIN: Duration = Duration::from_secs(1);
 

@@ -60,7 +60,7 @@ static ALGORITHMS: &[Word] = &[
 static ENCODINGS: &[Word] =
     &[word("hex", "hexadecimal, either case"), word("base64", "Base64, standard alphabet")];
 
-const TOLERANCE: Duration = Duration::from_secs(300);
+const TOLERANCE: Duration = Duration::from_mins(5);
 
 /// Reads the field `verify`.
 pub(crate) fn read(fields: Fields<'_>) -> Option<Verify> {

@@ -205,28 +205,22 @@ fn check_scalar(node: &Node, shape: Shape, what: &str, out: &mut Diagnostics) {
             out.push(invalid(format!("`{what}` is empty")));
         }
         Shape::Name(name) => check_name(text, &scalar.place, name, out),
-        Shape::Url => check_url(scalar, what, out),
         Shape::UrlOrSecret if text.starts_with("secret:") => check_secret(scalar, what, out),
-        Shape::UrlOrSecret => check_url(scalar, what, out),
+        Shape::Url | Shape::UrlOrSecret => check_url(scalar, what, out),
         Shape::Secret => check_secret(scalar, what, out),
         Shape::Duration => out_if_err(parse_duration(text).map(|_| ()).map_err(|e| e.0), invalid, out),
         Shape::Size => out_if_err(text.parse::<ByteSize>().map(|_| ()).map_err(|e| e.0), invalid, out),
         Shape::Rate => out_if_err(text.parse::<Rate>().map(|_| ()).map_err(|e| e.0), invalid, out),
-        Shape::Count(min, max) => {
-            if !text.parse().is_ok_and(|n: u64| (min..=max).contains(&n)) {
-                let range = if max == u64::MAX {
-                    format!("of at least {min}")
-                } else {
-                    format!("from {min} to {max}")
-                };
-                out.push(invalid(format!("`{what}` is a whole number {range}, not `{}`", cut(text))));
-            }
+        Shape::Count(min, max) if !text.parse().is_ok_and(|n: u64| (min..=max).contains(&n)) => {
+            let range =
+                if max == u64::MAX { format!("of at least {min}") } else { format!("from {min} to {max}") };
+            out.push(invalid(format!("`{what}` is a whole number {range}, not `{}`", cut(text))));
         }
         Shape::Boolean if !boolean => {
             out.push(invalid(format!("`{what}` is `true` or `false`, not `{}`", cut(text))));
         }
         Shape::Word(words) if !words.iter().any(|w| w.word == text) => {
-            unknown_word(node, text, words, what, out)
+            unknown_word(node, text, words, what, out);
         }
         _ => {}
     }
@@ -317,13 +311,11 @@ fn expected(shape: Shape) -> &'static str {
 
 fn unknown_field(name: &str, place: &Place, record: &'static Record, out: &mut Diagnostics) {
     let diagnostic = Diagnostic::error(config::UNKNOWN_FIELD, format!("unknown field `{}`", cut(name)));
-    let help = match closest(name, record.fields().map(|f| f.name)) {
-        Some(likely) => format!("did you mean `{likely}`?"),
-        None => {
-            let names: Vec<_> = record.fields().map(|f| f.name).collect();
-            format!("{} knows {}", record.name, listed(&names))
-        }
-    };
+    let names: Vec<_> = record.fields().map(|f| f.name).collect();
+    let help = closest(name, names.iter().copied()).map_or_else(
+        || format!("{} knows {}", record.name, listed(&names)),
+        |likely| format!("did you mean `{likely}`?"),
+    );
     out.push(diagnostic.at(place.clone()).help(help));
 }
 

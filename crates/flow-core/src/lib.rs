@@ -9,10 +9,12 @@ mod action;
 mod codec;
 mod env;
 mod failure;
+mod form;
 mod key;
 mod machine;
 mod progress;
 mod record;
+mod undo;
 mod walk;
 
 pub use action::{Action, CallAction, EachInput};

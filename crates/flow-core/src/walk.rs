@@ -2,21 +2,18 @@
 
 use std::sync::Arc;
 
-use sinew_mapping::{Expression, Mapping, Moment};
-use sinew_model::{
-    Block, Branch, Call, Each, EachSource, Emit, Failure, Flow, OnFailure, Parallel, Reason, Step, StepKind,
-    SubFlow, Wait,
-};
+use sinew_mapping::Mapping;
+use sinew_model::{Block, Branch, Each, Failure, Flow, OnFailure, Parallel, Step, StepKind};
 use sinew_stdx::{Json, Timestamp};
-use sinew_store::RunId;
 
-use crate::action::{Action, CallAction, EachInput};
-use crate::machine::{Machine, StepState, UNDO};
+use crate::action::Action;
+use crate::machine::{Machine, StepState};
 use crate::record::Outcome;
-use crate::{Env, ParkedFor, Signal, failure, idempotency_key, key};
+use crate::undo::Undoable;
+use crate::{Env, ParkedFor, Signal, failure};
 
 /// How far a block or step has come.
-enum Come {
+pub(crate) enum Come {
     /// It has its value.
     Done(Json),
     /// Something in it is under way or waited for.
@@ -25,26 +22,18 @@ enum Come {
     Failed(Box<StepFailure>),
 }
 
-struct StepFailure {
-    step: Arc<str>,
-    failure: Failure,
-    input: Option<Json>,
+pub(crate) struct StepFailure {
+    pub(crate) step: Arc<str>,
+    pub(crate) failure: Failure,
+    pub(crate) input: Option<Json>,
 }
 
 /// One walk over the flow.
-struct Pass {
-    now: Timestamp,
-    actions: Vec<Action>,
+pub(crate) struct Pass {
+    pub(crate) now: Timestamp,
+    pub(crate) actions: Vec<Action>,
     /// Settled steps that can be taken back, with what they see; only collected while undoing.
-    undoable: Option<Vec<Undoable>>,
-}
-
-struct Undoable {
-    order: u32,
-    step: Arc<str>,
-    call: Call,
-    env: Env,
-    moment: Timestamp,
+    pub(crate) undoable: Option<Vec<Undoable>>,
 }
 
 /// What is known of a step that has an effect.
@@ -91,7 +80,13 @@ impl Machine {
         }
     }
 
-    fn block(&mut self, block: &Block, env: &mut Env, moment: &mut Timestamp, pass: &mut Pass) -> Come {
+    pub(crate) fn block(
+        &mut self,
+        block: &Block,
+        env: &mut Env,
+        moment: &mut Timestamp,
+        pass: &mut Pass,
+    ) -> Come {
         let mut last = Json::null();
         for step in &block.steps {
             match self.step(step, env, moment, pass) {
@@ -331,259 +326,6 @@ impl Machine {
             },
         }
     }
-
-    fn call(
-        &self,
-        name: &Arc<str>,
-        call: &Call,
-        env: &Env,
-        moment: Timestamp,
-    ) -> Result<CallAction, Box<StepFailure>> {
-        let (edits, input) = match self.edited.get(name) {
-            Some((edits, input)) => (*edits, input.clone()),
-            None => (0, self.evaluate(name, "`with`", &call.with, env, moment)?),
-        };
-        let (run, item) = match &self.item {
-            Some(item) => (item.run, Some((&*item.each, item.index))),
-            None => (self.run, None),
-        };
-        Ok(CallAction {
-            step: Arc::clone(name),
-            connection: call.connection.clone(),
-            operation: call.operation.clone(),
-            input,
-            retry: call.retry,
-            deadline: call.deadline,
-            pages_max: call.pages_max,
-            at_least_once: call.at_least_once,
-            idempotency_key: idempotency_key(run, item, name, edits).into(),
-            attempts_made: 0,
-            uncertain: false,
-        })
-    }
-
-    fn each_action(
-        &self,
-        name: &Arc<str>,
-        each: &Each,
-        env: &Env,
-        moment: Timestamp,
-    ) -> Result<Action, Box<StepFailure>> {
-        let input = match &each.source {
-            EachSource::Items(items) => {
-                let value = self.value(name, "`items`", items, env, moment)?;
-                EachInput::Array(value.unwrap_or_else(|| Json::from_printed("[]")))
-            }
-            EachSource::Pages(call) => EachInput::Pages(Box::new(self.call(name, call, env, moment)?)),
-            EachSource::File { path, format } => {
-                EachInput::File { path: self.text(name, "`path`", path, env, moment)?, format: *format }
-            }
-        };
-        let roots = each.reads.root_names();
-        let scope =
-            env.select(|name| roots.as_ref().is_none_or(|roots| roots.iter().any(|root| *root == name)));
-        Ok(Action::Each { step: Arc::clone(name), input, scope })
-    }
-
-    fn wait(
-        &self,
-        name: &Arc<str>,
-        wait: &Wait,
-        env: &Env,
-        moment: Timestamp,
-    ) -> Result<Action, Box<StepFailure>> {
-        let wait = match wait {
-            Wait::For(span) => ParkedFor::Until(moment.plus(*span)),
-            Wait::Until(until) => {
-                let value = self.value(name, "`until`", until, env, moment)?;
-                let instant = value.as_ref().and_then(instant);
-                let failed = || failed(name, failure::no_instant(value.as_ref()));
-                ParkedFor::Until(instant.ok_or_else(failed)?)
-            }
-            Wait::Event { event, key, timeout } => ParkedFor::Event {
-                event: event.shared(),
-                key: key.as_ref().map(|key| self.text(name, "`key`", key, env, moment)).transpose()?,
-                deadline: timeout.map(|timeout| moment.plus(timeout)),
-            },
-        };
-        Ok(Action::Park { step: Arc::clone(name), wait })
-    }
-
-    fn emit(
-        &self,
-        name: &Arc<str>,
-        emit: &Emit,
-        env: &Env,
-        moment: Timestamp,
-    ) -> Result<Action, Box<StepFailure>> {
-        Ok(Action::Emit {
-            step: Arc::clone(name),
-            event: emit.event.shared(),
-            key: emit.key.as_ref().map(|key| self.text(name, "`key`", key, env, moment)).transpose()?,
-            payload: self.evaluate(name, "`with`", &emit.with, env, moment)?,
-            dedupe: self.effect_id(name),
-        })
-    }
-
-    fn sub_flow(
-        &self,
-        name: &Arc<str>,
-        sub: &SubFlow,
-        env: &Env,
-        moment: Timestamp,
-        child: Option<RunId>,
-    ) -> Result<Action, Box<StepFailure>> {
-        if sub.wait && child.is_none() {
-            return Ok(Action::ParkForChild { step: Arc::clone(name) });
-        }
-        Ok(Action::StartFlow {
-            step: Arc::clone(name),
-            flow: sub.flow.shared(),
-            payload: self.evaluate(name, "`with`", &sub.with, env, moment)?,
-            child,
-            dedupe: self.effect_id(name),
-        })
-    }
-
-    /// The sub-flow that a step waits for, once a life of the machine: it may not have been accepted before a crash.
-    fn child_to_ensure(&mut self, name: &Arc<str>) -> Option<RunId> {
-        match self.steps.get_mut(name) {
-            Some(StepState::Parked { wait: ParkedFor::Child { run }, elapsing, .. }) if !*elapsing => {
-                *elapsing = true;
-                Some(*run)
-            }
-            _ => None,
-        }
-    }
-
-    /// By what an effect of this run inside Sinew is recognised when it is repeated after a crash.
-    fn effect_id(&self, step: &str) -> Arc<str> {
-        let (run, item) = match &self.item {
-            Some(item) => (item.run, Some((&*item.each, item.index))),
-            None => (self.run, None),
-        };
-        idempotency_key(run, item, step, 0).into()
-    }
-
-    /// The input of a call that failed, for its dead letter.
-    fn input_of(&self, step: &Step, name: &Arc<str>, env: &Env, moment: Timestamp) -> Option<Json> {
-        match &step.kind {
-            StepKind::Call(call) => self.call(name, call, env, moment).ok().map(|call| call.input),
-            _ => None,
-        }
-    }
-
-    fn collect_undo(
-        &self,
-        step: &Step,
-        name: &Arc<str>,
-        value: &Json,
-        env: &Env,
-        moment: Timestamp,
-        pass: &mut Pass,
-    ) {
-        let (Some(undoable), Some(call)) = (&mut pass.undoable, &step.undo) else { return };
-        let Some(StepState::Settled { order, .. } | StepState::Signalled { order, .. }) =
-            self.steps.get(name)
-        else {
-            return;
-        };
-        let mut env = env.clone();
-        env.bind(Arc::clone(name), value.clone());
-        undoable.push(Undoable { order: *order, step: Arc::clone(name), call: call.clone(), env, moment });
-    }
-
-    /// Takes back, one after another and the last first, what can be taken back.
-    fn undo(&mut self, flow: &Flow, cause: StepFailure, pass: &mut Pass) {
-        let mut collecting = Pass { now: pass.now, actions: Vec::new(), undoable: Some(Vec::new()) };
-        let (mut env, mut moment) = (self.root_env(), self.accepted_at);
-        self.block(&flow.block, &mut env, &mut moment, &mut collecting);
-        let mut undoable = collecting.undoable.unwrap_or_default();
-        undoable.sort_by_key(|undo| std::cmp::Reverse(undo.order));
-        for undo in undoable {
-            let name: Arc<str> = Arc::from(format!("{}{UNDO}", undo.step));
-            let due = match self.steps.get(&name) {
-                Some(StepState::Settled { outcome: Outcome::Ok(_), .. }) => continue,
-                Some(StepState::Settled { outcome: Outcome::Failed(failure), .. }) => {
-                    let input =
-                        self.call(&name, &undo.call, &undo.env, undo.moment).ok().map(|call| call.input);
-                    pass.actions.push(die(undo_failed(name, &undo.step, failure, input)));
-                    return;
-                }
-                None => (0, false),
-                Some(StepState::Intended) => (1, true),
-                Some(StepState::BackingOff { attempts_made, due }) if *due <= pass.now => {
-                    (*attempts_made, false)
-                }
-                Some(_) => return,
-            };
-            match self.call(&name, &undo.call, &undo.env, undo.moment) {
-                Ok(mut call) => {
-                    (call.attempts_made, call.uncertain) = due;
-                    pass.actions.push(Action::Call(call));
-                    self.steps.insert(name, StepState::Issued);
-                }
-                Err(failed) => pass.actions.push(die(undo_failed(name, &undo.step, &failed.failure, None))),
-            }
-            return;
-        }
-        pass.actions.push(Action::Compensate { step: cause.step, failure: cause.failure });
-    }
-
-    fn moment(&self, step: &str, at: Timestamp) -> Moment {
-        Moment { now: at, seed: key::step_seed(self.seed, step) }
-    }
-
-    fn evaluate(
-        &self,
-        step: &str,
-        what: &str,
-        mapping: &Mapping,
-        env: &Env,
-        at: Timestamp,
-    ) -> Result<Json, Box<StepFailure>> {
-        mapping
-            .evaluate(&env.scope(), self.moment(step, at), &self.limits)
-            .map_err(|e| failed(step, failure::expression(what, &e)))
-    }
-
-    fn value(
-        &self,
-        step: &str,
-        what: &str,
-        expression: &Expression,
-        env: &Env,
-        at: Timestamp,
-    ) -> Result<Option<Json>, Box<StepFailure>> {
-        expression
-            .evaluate(&env.scope(), self.moment(step, at), &self.limits)
-            .map_err(|e| failed(step, failure::expression(what, &e)))
-    }
-
-    fn is_true(
-        &self,
-        step: &str,
-        what: &str,
-        expression: &Expression,
-        env: &Env,
-        at: Timestamp,
-    ) -> Result<bool, Box<StepFailure>> {
-        env.is_true(expression, self.moment(step, at), &self.limits)
-            .map_err(|e| failed(step, failure::expression(what, &e)))
-    }
-
-    /// A value as text: strings as they are, anything else as its JSON.
-    fn text(
-        &self,
-        step: &str,
-        what: &str,
-        expression: &Expression,
-        env: &Env,
-        at: Timestamp,
-    ) -> Result<Arc<str>, Box<StepFailure>> {
-        let value = self.value(step, what, expression, env, at)?.unwrap_or_else(Json::null);
-        Ok(value.to::<String>().map_or_else(|_| Arc::from(value.as_str()), Arc::from))
-    }
 }
 
 /// What a signal means for the step that waited for it.
@@ -611,16 +353,6 @@ fn signalled(step: &Step, wait: &ParkedFor, signal: &Signal, at: Timestamp) -> O
     }
 }
 
-/// RFC 3339 text, or milliseconds since the Unix epoch.
-fn instant(value: &Json) -> Option<Timestamp> {
-    if let Ok(ms) = value.to::<i64>() {
-        return Some(Timestamp::from_millis(ms));
-    }
-    let text: String = value.to().ok()?;
-    let instant: jiff::Timestamp = text.parse().ok()?;
-    Some(Timestamp::from_millis(instant.as_millisecond()))
-}
-
 fn root_block<'a>(flow: &'a Flow, machine: &Machine) -> &'a Block {
     static NOTHING: Block = Block { steps: Vec::new() };
     let Some(item) = &machine.item else { return &flow.block };
@@ -634,17 +366,10 @@ fn find_each<'a>(block: &'a Block, name: &str) -> Option<&'a Each> {
     }
 }
 
-fn failed(step: &str, failure: Failure) -> Box<StepFailure> {
+pub(crate) fn failed(step: &str, failure: Failure) -> Box<StepFailure> {
     Box::new(StepFailure { step: Arc::from(step), failure, input: None })
 }
 
-fn die(failed: StepFailure) -> Action {
+pub(crate) fn die(failed: StepFailure) -> Action {
     Action::Die { step: failed.step, failure: failed.failure, input: failed.input }
-}
-
-fn undo_failed(name: Arc<str>, step: &str, cause: &Failure, input: Option<Json>) -> StepFailure {
-    let message = format!("step `{step}` could not be taken back: {}", cause.message);
-    let mut failure = Failure::new(Reason::UndoFailed, sinew_diag::codes::engine::UNDO_FAILED, message);
-    failure.status = cause.status;
-    StepFailure { step: name, failure, input }
 }

@@ -1,0 +1,161 @@
+//! What of a run is made durable, and its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sinew_flow_core::{Machine, ParkedFor, Record, encode};
+use sinew_model::{Failure, KeyPolicy};
+use sinew_stdx::Json;
+use sinew_store::{NewDeadLetter, Phase, RunStatus, RunWrite, StoreError, WaitFor, Written};
+
+use super::{Driver, Here};
+use crate::engine::{Message, RunEnd};
+use crate::letters;
+
+/// How long to wait before a write that the store refused is tried again.
+const AFTER_FAILURE: Duration = Duration::from_millis(500);
+
+impl Driver {
+    pub(super) async fn finish(&mut self, result: Json) -> Result<Here, StoreError> {
+        let record = Record::Finished { result: result.clone() };
+        self.end(record, RunStatus::Finished, Some(result), None, Vec::new()).await
+    }
+
+    pub(super) async fn die(
+        &mut self,
+        step: Arc<str>,
+        failure: Failure,
+        input: Option<Json>,
+    ) -> Result<Here, StoreError> {
+        let letter = letters::of_run(&self.machine, self.core.new_id(), &step, &failure, input);
+        let record = Record::Dead { step: Arc::clone(&step), failure: failure.clone(), letter: letter.id };
+        let dead = vec![(letter, failure.clone())];
+        self.end(record, RunStatus::Dead, None, Some((step, failure)), dead).await
+    }
+
+    /// Writes the last record, and tells everybody.
+    pub(super) async fn end(
+        &mut self,
+        record: Record,
+        status: RunStatus,
+        result: Option<Json>,
+        why: Option<(Arc<str>, Failure)>,
+        dead: Vec<(NewDeadLetter, Failure)>,
+    ) -> Result<Here, StoreError> {
+        let (run, failure) = (self.machine.run(), why.as_ref().map(|(_, failure)| failure.clone()));
+        let end = RunEnd { status, result, failure };
+        if status != RunStatus::Dead {
+            // The parent is told first, durably: if we stop in between, we end again and tell it again.
+            self.tell_parent(&end).await;
+        }
+        self.fold(vec![record]);
+        let phase = match (&why, status) {
+            (Some((step, failure)), RunStatus::Dead) => ended_dead(&self.machine, step, failure),
+            _ => Phase::Ended {
+                status,
+                holds_key: false,
+                reason: why.as_ref().map(|(_, failure)| Arc::from(failure.reason.as_str())),
+                step: why.map(|(step, _)| step),
+            },
+        };
+        self.save(phase, dead).await?;
+        let (at, flow) = (self.core.now(), self.machine.flow());
+        self.core.observer.ended(flow, run, status, at.since(self.machine.accepted_at()), at);
+        self.core.answer_waiters(run, &end);
+        if let Some(message) = self.core.leave(run, &mut self.mailbox) {
+            self.refuse(message);
+            self.core.abandon(run);
+        }
+        Ok(Here::Gone)
+    }
+
+    pub(super) async fn tell_parent(&mut self, end: &RunEnd) {
+        let Some((parent, step)) = self.machine.parent() else { return };
+        let child = self.machine.run();
+        let told = self.core.tell(*parent, |ack| Message::ChildEnded {
+            step: Arc::clone(step),
+            child,
+            end: end.clone(),
+            ack,
+        });
+        if let Err(refusal) = told.await {
+            tracing::debug!(%child, %parent, %refusal, "the parent does not wait any more");
+        }
+    }
+
+    /// Makes everything so far durable. A full disk or a failing store is waited out: what was accepted is not given up.
+    pub(super) async fn save(
+        &mut self,
+        phase: Phase,
+        dead: Vec<(NewDeadLetter, Failure)>,
+    ) -> Result<(), StoreError> {
+        let checkpoints = std::mem::take(&mut self.performer.checkpoints);
+        let nothing =
+            self.unsaved.is_empty() && checkpoints.is_empty() && dead.is_empty() && phase == Phase::Running;
+        if !nothing {
+            let mut blobs = Vec::new();
+            let entries: Vec<_> = self.unsaved.drain(..).map(|entry| encode(entry, &mut blobs)).collect();
+            let (count, at) = (entries.len() as u32, self.core.now());
+            let (letters, failures): (Vec<_>, Vec<_>) = dead.into_iter().unzip();
+            let write = RunWrite {
+                run: self.machine.run(),
+                first_seq: self.seq,
+                entries,
+                blobs,
+                checkpoints,
+                phase,
+                dead: letters.clone(),
+                at,
+            };
+            let written = self.write(write).await?;
+            self.seq += count;
+            for (letter, failure) in letters.iter().zip(&failures) {
+                let (flow, run) = (self.machine.flow(), self.machine.run());
+                self.core.observer.dead_letter(flow, run, letter.id, &letter.step, failure, at);
+            }
+            if written.unblocked.is_some() {
+                self.core.backlog.notify_one();
+            }
+        }
+        for ack in self.acks.drain(..) {
+            let _ = ack.send(Ok(()));
+        }
+        Ok(())
+    }
+
+    pub(super) async fn write(&mut self, write: RunWrite) -> Result<Written, StoreError> {
+        loop {
+            match self.core.store.write(write.clone()).await {
+                Err(error @ (StoreError::Full(_) | StoreError::Failed(_))) => {
+                    tracing::warn!(run = %write.run, %error, "the run waits for the store");
+                    tokio::time::sleep(AFTER_FAILURE).await;
+                }
+                answer => return answer,
+            }
+        }
+    }
+}
+
+pub(super) fn ended_dead(machine: &Machine, step: &Arc<str>, failure: &Failure) -> Phase {
+    Phase::Ended {
+        status: RunStatus::Dead,
+        holds_key: machine.flow().on_dead_key == KeyPolicy::Block,
+        reason: Some(Arc::from(failure.reason.as_str())),
+        step: Some(Arc::clone(step)),
+    }
+}
+
+/// What a resting run waits for.
+pub(super) fn wait_for(machine: &Machine) -> WaitFor {
+    let mut words: Vec<&str> = machine.waits().map(|(_, wait)| wait.word()).collect();
+    if machine.is_backing_off() {
+        words.push("retry");
+    }
+    words.sort_unstable();
+    words.dedup();
+    let events = machine.waits().filter_map(|(_, wait)| match wait {
+        ParkedFor::Event { event, key, .. } => Some((Arc::clone(event), key.clone())),
+        _ => None,
+    });
+    WaitFor { what: words.join(", ").into(), due: machine.next_due(), events: events.collect() }
+}

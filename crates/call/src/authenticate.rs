@@ -90,16 +90,12 @@ pub(crate) async fn authenticate(core: &Core, state: &ConnectionState) -> Result
 
 /// The system refused the credential: it is not used again. True if another can be had at once.
 pub(crate) fn refused(state: &ConnectionState, logged_in: &LoggedIn) -> bool {
-    match &logged_in.lent {
-        Some(lent) => {
-            state.login.tokens.refused(lent);
-            true
-        }
-        None => {
-            *state.login.fixed.lock() = None;
-            false
-        }
+    if let Some(lent) = &logged_in.lent {
+        state.login.tokens.refused(lent);
+    } else {
+        *state.login.fixed.lock() = None;
     }
+    logged_in.lent.is_some()
 }
 
 fn fixed(core: &Core, state: &ConnectionState) -> Result<Arc<Credential>, Failure> {

@@ -70,7 +70,7 @@ impl Gate {
                 return Ok(self.inner.grant(&mut state, now));
             }
             let expected = state.expected(priority, now);
-            if expected > until || state.interactive.len() + state.batch.len() >= WAITING_MAX {
+            if expected > until || state.is_full() {
                 return Err(TooLong(expected.saturating_duration_since(now)));
             }
             let (sender, turn) = oneshot::channel();
@@ -78,14 +78,12 @@ impl Gate {
             turn
         };
         Inner::let_pass(&self.inner);
-        match timeout_at(until, turn).await {
-            Ok(Ok(permit)) => Ok(permit),
-            _ => {
-                let now = Instant::now();
-                let expected = self.inner.state.lock().expected(priority, now);
-                Err(TooLong(expected.saturating_duration_since(now)))
-            }
+        if let Ok(Ok(permit)) = timeout_at(until, turn).await {
+            return Ok(permit);
         }
+        let now = Instant::now();
+        let expected = self.inner.state.lock().expected(priority, now);
+        Err(TooLong(expected.saturating_duration_since(now)))
     }
 
     /// The system asked us to stay away for so long.
@@ -140,6 +138,15 @@ impl State {
                 return Some(turn);
             }
         }
+    }
+
+    /// Whether no more may wait. Those that left count until they are swept, which is done before anybody is refused.
+    fn is_full(&mut self) -> bool {
+        if self.interactive.len() + self.batch.len() >= WAITING_MAX {
+            self.interactive.retain(|turn| !turn.is_closed());
+            self.batch.retain(|turn| !turn.is_closed());
+        }
+        self.interactive.len() + self.batch.len() >= WAITING_MAX
     }
 
     fn somebody_waits(&self) -> bool {
@@ -220,7 +227,7 @@ mod tests {
         Instant::now() + span
     }
 
-    const MINUTE: Duration = Duration::from_secs(60);
+    const MINUTE: Duration = Duration::from_mins(1);
 
     #[tokio::test(start_paused = true)]
     async fn a_fixed_limit_is_kept_and_used_by_a_crowd() {

@@ -18,6 +18,11 @@ const CREDENTIAL_HEADERS: [&str; 9] = [
     "x-access-token",
 ];
 
+/// Whether a header is shown as a mask whatever it holds.
+pub(crate) fn hides_header(name: &str) -> bool {
+    CREDENTIAL_HEADERS.contains(&name)
+}
+
 /// Knows the secrets of an attempt, and takes them out of whatever is shown.
 #[derive(Default)]
 pub(crate) struct Masker {
@@ -51,11 +56,6 @@ impl Masker {
             shown.push('…');
         }
         shown
-    }
-
-    /// Whether a header is shown as a mask whatever it holds.
-    pub(crate) fn hides_header(&self, name: &str) -> bool {
-        CREDENTIAL_HEADERS.contains(&name)
     }
 
     /// Copies what begins before `end`, with masks for secrets.

@@ -55,7 +55,7 @@ impl Pacer {
     pub(crate) fn take(&mut self, now: Instant) {
         match self {
             Self::Spread { interval, due, .. } => {
-                *due = Some(due.map_or(now, |due| due.max(now)) + *interval)
+                *due = Some(due.map_or(now, |due| due.max(now)) + *interval);
             }
             Self::Window { count, grants, .. } => {
                 if grants.len() >= *count {
@@ -101,8 +101,8 @@ mod tests {
             ("1000/s", 1000, Duration::from_secs(1)),
             ("200/s", 200, Duration::from_secs(1)),
             ("100/10s", 100, Duration::from_secs(10)),
-            ("5/m", 5, Duration::from_secs(60)),
-            ("100000/1d", 100_000, Duration::from_secs(86_400)),
+            ("5/m", 5, Duration::from_mins(1)),
+            ("100000/1d", 100_000, Duration::from_hours(24)),
         ] {
             let calls = instants(rate, per * 4);
             let mut from = 0;

@@ -24,7 +24,7 @@ use crate::state::ConnectionState;
 use crate::{seen, told};
 
 /// The longest pause that a system can impose on a connection at once.
-const PAUSE_MAX: Duration = Duration::from_secs(600);
+const PAUSE_MAX: Duration = Duration::from_mins(10);
 
 /// What an attempt left behind, for the record.
 #[derive(Default)]

@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::value::RawValue;
 use sinew_connect::auth::{Credential, Placement};
 use sinew_diag::codes::call as codes;
-use sinew_model::{BodyKind, Failure, Reason, Trace};
+use sinew_model::{Auth, BodyKind, Failure, KeyLocation, Reason, Trace};
 use sinew_stdx::Json;
 
 use crate::CallRequest;
@@ -116,6 +116,20 @@ pub(crate) fn shown_url(uri: &Uri, credential: Option<&Credential>) -> String {
         }
         _ => uri.to_string(),
     }
+}
+
+/// A URL that the system named, without the key that it may have repeated in it: the key is added anew to every
+/// request, and must not be kept with whoever remembers the URL.
+pub(crate) fn without_key(uri: Uri, auth: &Auth) -> Uri {
+    let Auth::ApiKey { location: KeyLocation::Query { name }, .. } = auth else { return uri };
+    let Some(query) = uri.query() else { return uri };
+    let key = utf8_percent_encode(name, ENCODED).to_string();
+    let is_key = |pair: &str| pair.split('=').next().is_some_and(|found| found == key || found == &**name);
+    let kept: Vec<_> = query.split('&').filter(|pair| !is_key(pair)).collect();
+    let text = uri.to_string();
+    let stem = text.split('?').next().unwrap_or_default();
+    let joint = if kept.is_empty() { "" } else { "?" };
+    format!("{stem}{joint}{}", kept.join("&")).parse().unwrap_or(uri)
 }
 
 fn with_query(uri: &Uri, pair: &str) -> Option<Uri> {

@@ -4,7 +4,7 @@ use http::HeaderMap;
 use sinew_connect::auth::{Credential, Placement};
 use sinew_model::SeenMessage;
 
-use crate::mask::{MASK, Masker};
+use crate::mask::{MASK, Masker, hides_header};
 use crate::plan::Plan;
 use crate::request::{Formed, shown_url};
 use crate::send::Reply;
@@ -56,7 +56,7 @@ pub(crate) fn reply(reply: &Reply, masker: &Masker) -> SeenMessage {
 
 fn headers(headers: &HeaderMap, masker: &Masker) -> Vec<(Arc<str>, Arc<str>)> {
     let shown = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
-        let value = if masker.hides_header(name.as_str()) || value.is_sensitive() {
+        let value = if hides_header(name.as_str()) || value.is_sensitive() {
             MASK.into()
         } else {
             masker.text(&String::from_utf8_lossy(value.as_bytes())).into()

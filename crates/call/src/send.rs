@@ -18,7 +18,7 @@ use crate::CallRequest;
 use crate::breaker::Pass;
 use crate::gate::{Permit, TooLong};
 use crate::plan::Plan;
-use crate::request::Formed;
+use crate::request::{Formed, without_key};
 use crate::state::ConnectionState;
 
 /// How many redirects of a read are followed.
@@ -109,8 +109,8 @@ pub(crate) async fn exchange(
         }
         let location = answer.headers.get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let next = follow(&at, location).map_err(|e| refused(e.to_string()))?;
-        request = redirected(plan, formed, credential, &method, answer.status, &next)
-            .map_err(|why| refused(why))?;
+        let next = without_key(next, &state.connection.auth);
+        request = redirected(plan, formed, credential, &method, answer.status, &next).map_err(refused)?;
         at = next;
     }
 }

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName};
 use sinew_stdx::Timestamp;
 
 /// The longest wait that a system is believed to mean.
-const WAIT_MAX: Duration = Duration::from_secs(24 * 3600);
+const WAIT_MAX: Duration = Duration::from_hours(24);
 
 /// Headers that say how many calls are left, each with its partner that says when there are more.
 const LEFT_AND_RESET: [(HeaderName, HeaderName); 3] = [

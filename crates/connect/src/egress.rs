@@ -89,10 +89,9 @@ fn kind_v6(address: Ipv6Addr) -> Result<Option<AddressKind>, Refusal> {
     }
     let first = address.segments()[0];
     match first {
-        0xfc00..=0xfdff => Ok(Some(AddressKind::Private)),
+        // Deprecated site-local addresses (fec0::/10, RFC 3879) are somebody's inner network still.
+        0xfc00..=0xfdff | 0xfec0..=0xfeff => Ok(Some(AddressKind::Private)),
         0xfe80..=0xfebf => Ok(Some(AddressKind::LinkLocal)),
-        // Deprecated site-local addresses (RFC 3879) are somebody's inner network still.
-        0xfec0..=0xfeff => Ok(Some(AddressKind::Private)),
         // Of the rest only global unicast (2000::/3) belongs to hosts.
         0x2000..=0x3fff if !is_teredo(address) => Ok(None),
         _ => Err(Refusal::NoHost),
@@ -106,16 +105,14 @@ fn is_teredo(address: Ipv6Addr) -> bool {
 
 /// The IPv4 address inside a mapped (RFC 4291), compatible, translated (RFC 6052, RFC 8215) or 6to4 (RFC 3056) address.
 fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let s = address.segments();
-    let v4 = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        Ipv4Addr::new(a, b, c, d)
-    };
-    match s {
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0, 0, 0, 0, 0xffff, 0, high, low] => Some(v4(high, low)),
+    let v4 = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
+    match address.segments() {
+        [0, 0, 0, 0, 0, 0xffff, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x64, 0xff9b, 1, _, _, _, high, low]
+        | [0x2002, high, low, ..] => Some(v4(high, low)),
         [0, 0, 0, 0, 0, 0, high, low] if high != 0 => Some(v4(high, low)),
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x64, 0xff9b, 1, _, _, _, high, low] => Some(v4(high, low)),
-        [0x2002, high, low, ..] => Some(v4(high, low)),
         _ => None,
     }
 }

@@ -3,11 +3,14 @@ use sinew_model::SecretRef;
 use crate::source::admit;
 use crate::{Secret, SecretError, SecretSource};
 
+/// Gives the value of a variable.
+type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
+
 /// Secrets in environment variables: `secret:crm/client` is `SINEW_SECRET_CRM_CLIENT`.
 ///
 /// Everything that is no letter or digit becomes `_`, so `crm/client` and `crm-client` share a variable.
 pub struct EnvironmentSecrets {
-    lookup: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    lookup: Box<Lookup>,
 }
 
 impl EnvironmentSecrets {

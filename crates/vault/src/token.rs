@@ -186,7 +186,7 @@ mod tests {
             if self.failing {
                 return Err(format!("refusal {number}"));
             }
-            Ok(Token { secret: Secret::new(format!("token-{number}")), lives: Duration::from_secs(60) })
+            Ok(Token { secret: Secret::new(format!("token-{number}")), lives: Duration::from_mins(1) })
         }
 
         fn asked(&self) -> u32 {

@@ -1,5 +1,7 @@
 //! The call pipeline over real sockets, against a server that does exactly what its script says.
 
+#![expect(clippy::unwrap_used, reason = "what cannot be set up fails the test")]
+
 mod credentials;
 mod fixture;
 mod limits;

@@ -1,10 +1,10 @@
 //! Long answers, page by page.
 
 use sinew_mapping::Expression;
-use sinew_model::{Operation, Pagination};
+use sinew_model::{Auth, KeyLocation, Operation, Pagination};
 use sinew_stdx::Json;
 
-use crate::fixture::{Fixture, read};
+use crate::fixture::{Fixture, read, secret};
 use crate::server::{Arrived, Server, answer, ok};
 
 fn expression(source: &str) -> Expression {
@@ -38,8 +38,8 @@ async fn check(
     Ok(seen)
 }
 
-fn shown(pages: &[(&str, Option<&str>)]) -> Result<Vec<(String, Option<String>)>, String> {
-    Ok(pages.iter().map(|(items, next)| ((*items).to_owned(), next.map(str::to_owned))).collect())
+fn shown(pages: &[(&str, Option<&str>)]) -> Vec<(String, Option<String>)> {
+    pages.iter().map(|(items, next)| ((*items).to_owned(), next.map(str::to_owned))).collect()
 }
 
 fn cursor() -> Pagination {
@@ -57,8 +57,8 @@ fn cursor_pages(_: usize, request: &Arrived) -> crate::server::Act {
 #[tokio::test]
 async fn a_cursor_leads_from_page_to_page_and_can_be_resumed_from() {
     let all = [("[1.10,2]", Some("\"c 1\"")), ("[3]", None)];
-    assert_eq!(check(cursor(), None, cursor_pages).await, shown(&all));
-    assert_eq!(check(cursor(), Some("\"c 1\""), cursor_pages).await, shown(&all[1..]));
+    assert_eq!(check(cursor(), None, cursor_pages).await, Ok(shown(&all)));
+    assert_eq!(check(cursor(), Some("\"c 1\""), cursor_pages).await, Ok(shown(&all[1..])));
 }
 
 #[tokio::test]
@@ -76,9 +76,9 @@ async fn numbered_pages_and_offsets_end_with_an_empty_page() {
     };
     let page = Pagination::Page { items: expression("$"), field: "page".into(), first: 1 };
     let all = [("[1,2]", Some("2")), ("[3]", Some("3")), ("[]", None)];
-    assert_eq!(check(page, None, script).await, shown(&all));
+    assert_eq!(check(page, None, script).await, Ok(shown(&all)));
     let offset = Pagination::Offset { items: expression("$"), field: "page".into() };
-    assert_eq!(check(offset, None, script).await, shown(&all));
+    assert_eq!(check(offset, None, script).await, Ok(shown(&all)));
 }
 
 #[tokio::test]
@@ -97,6 +97,25 @@ async fn links_are_followed_within_the_system_and_not_out_of_it() {
     };
     let message = check(link(), None, away).await.unwrap_err();
     assert!(message.contains("another host"), "{message}");
+}
+
+#[tokio::test]
+async fn a_key_that_a_link_repeats_is_neither_kept_nor_sent_twice() {
+    let link = "</things?api_key=s3cr3t%2Fva%22lue&page=2>; rel=next";
+    let server = Server::start(move |number, _| match number {
+        0 => answer(200, &[("link", link)], r#"{"orders":[1]}"#),
+        _ => ok(r#"{"orders":[2]}"#),
+    })
+    .await;
+    let mut fixture = Fixture::new(&server);
+    let location = KeyLocation::Query { name: "api_key".into() };
+    fixture.connection.auth = Auth::ApiKey { location, key: secret() };
+    let pagination = Some(Pagination::Link { items: expression("orders") });
+    let mut pages = fixture.caller.pages(fixture.request(Operation { pagination, ..read() }, "{}"));
+    let token = pages.next().await.unwrap().unwrap().next.unwrap();
+    assert_eq!(token.as_str(), format!("\"{}/things?page=2\"", server.url));
+    assert!(pages.next().await.unwrap().is_ok());
+    assert_eq!(server.arrived()[1].path(), "/things?page=2&api_key=s3cr3t%2Fva%22lue");
 }
 
 #[tokio::test]

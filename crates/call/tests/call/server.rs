@@ -1,5 +1,6 @@
 //! A server that answers what its script says, byte for byte, and keeps what it was sent.
 
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -47,7 +48,7 @@ pub fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Act {
         text.push_str("content-type: application/json\r\n");
     }
     for (name, value) in headers {
-        text.push_str(&format!("{name}: {value}\r\n"));
+        let _ = write!(text, "{name}: {value}\r\n");
     }
     Act::Say(format!("{text}\r\n{body}"))
 }
@@ -136,7 +137,7 @@ async fn read(socket: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Arrived> {
                 return Some(Arrived { line, headers, body });
             }
         }
-        let mut piece = [0_u8; 16 * 1024];
+        let mut piece = vec![0_u8; 16 * 1024];
         match socket.read(&mut piece).await {
             Ok(0) | Err(_) => return None,
             Ok(length) => buffer.extend_from_slice(&piece[..length]),

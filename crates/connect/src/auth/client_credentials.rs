@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::{AuthError, ENCODED, basic};
 
 /// How long a token is used whose issuer does not say: a refusal replaces it anyway.
-const LIVES_UNSAID: Duration = Duration::from_secs(3600);
+const LIVES_UNSAID: Duration = Duration::from_hours(1);
 /// The longest life that is believed.
 const LIVES_MAX_S: u64 = 30 * 24 * 3600;
 

@@ -7,7 +7,7 @@ use sinew_store::RunId;
 
 use crate::advance::wait_key;
 use crate::state::State;
-use crate::tx::{Done, Tx};
+use crate::tx::{Done, Stand, Tx};
 use crate::words;
 
 /// Takes runs from the backlog, lane by lane.
@@ -147,9 +147,8 @@ pub(crate) fn one(tx: &mut Tx<'_>, run: RunId) -> Done<bool> {
         State::Dead => {
             tx.sql("UPDATE runs SET ended_at = NULL, reason = NULL, step = NULL WHERE id = ?1")?
                 .execute([run.to_bytes()])?;
-            // A dead run may have let others pass; whoever is accepted from now on waits for it again.
             if let Some(key) = &stand.key {
-                tx.key_join(stand.flow, key, stand.n, run)?;
+                rejoin(tx, run, &stand, key)?;
             }
         }
         State::Running | State::Finished | State::Undone | State::Cancelled | State::Discarded => {
@@ -158,6 +157,19 @@ pub(crate) fn one(tx: &mut Tx<'_>, run: RunId) -> Done<bool> {
     }
     tx.take(run, stand.flow, stand.state)?;
     Ok(true)
+}
+
+/// A dead run may have let others pass. When it goes on, whoever has not begun by then waits for it again.
+fn rejoin(tx: &mut Tx<'_>, run: RunId, stand: &Stand, key: &str) -> Done<()> {
+    let head = tx.key_head(stand.flow, key)?;
+    tx.key_join(stand.flow, key, stand.n, run)?;
+    let Some(head) = head.filter(|&head| head != run) else { return Ok(()) };
+    let Some(behind) = tx.stand(head)? else { return Ok(()) };
+    if behind.n > stand.n && State::LANES.contains(&behind.state) {
+        tx.sql("UPDATE runs SET state = ?2 WHERE id = ?1")?.execute((head.to_bytes(), State::Blocked))?;
+        tx.mem.count(stand.flow, Some(behind.state), Some(State::Blocked));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -72,18 +72,21 @@ pub fn a_dead_run_holds_its_key_if_it_says_so(place: &dyn Place) {
     assert_eq!((desk.status(id), desk.claim(10)), (RunStatus::Discarded, vec![second]));
 }
 
-/// If it is revived later, whoever is accepted from then on waits for it.
+/// If it is revived later, whoever has not begun by then waits for it.
 pub fn a_dead_run_that_lets_others_pass_does_not_hold_its_key(place: &dyn Place) {
     let desk = Desk::at(place);
-    let [first, second] = [desk.keyed("f", "k"), desk.keyed("f", "k")];
-    let ids = [first.run, second.run];
-    desk.store().accept(vec![first, second], None).wait().unwrap();
-    desk.die(ids[0], 1, "s", "rejected", false);
-    assert_eq!(desk.claim(10), [ids[1]]);
-    assert!(desk.store().claim(ids[0]).wait().unwrap());
-    assert_eq!(desk.finish(ids[1], 1).unblocked, None);
-    let third = desk.queue(desk.keyed("f", "k"));
-    assert_eq!(desk.finish(ids[0], 2).unblocked, Some(third));
+    let runs = [desk.keyed("f", "k"), desk.keyed("f", "k"), desk.keyed("f", "k")];
+    let [first, second, third] = [runs[0].run, runs[1].run, runs[2].run];
+    desk.store().accept(runs.into(), None).wait().unwrap();
+    desk.die(first, 1, "s", "rejected", false);
+    assert_eq!(desk.claim(10), [second]);
+    assert_eq!(desk.finish(second, 1).unblocked, Some(third));
+    assert!(desk.store().claim(first).wait().unwrap());
+    assert!(desk.claim(10).is_empty(), "the third was ready and waits again");
+    let fourth = desk.queue(desk.keyed("f", "k"));
+    assert_eq!(desk.finish(first, 2).unblocked, Some(third));
+    assert_eq!(desk.claim(10), [third]);
+    assert_eq!(desk.finish(third, 1).unblocked, Some(fourth));
 }
 
 /// It only leaves the line.

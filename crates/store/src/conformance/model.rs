@@ -137,6 +137,7 @@ impl Model {
         }
         (run.status, run.returned) = (RunStatus::Running, false);
         (run.wait, run.reason, run.step, run.ended_at) = (None, None, None, None);
+        self.blocked().into_iter().for_each(|run| self.get(run).returned = false);
     }
 
     pub(super) fn claim(&mut self, run: RunId) -> bool {

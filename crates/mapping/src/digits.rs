@@ -9,6 +9,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 /// Up to this many significant digits every decimal survives the way into a double and back (IEEE 754 binary64).
 const DIGITS_ALWAYS_EXACT: usize = 15;
 
+/// How many doubles are left free below the largest, for numbers beyond it.
+const ROOM_AT_THE_TOP: u64 = 1 << 20;
+
+/// How far a free double is looked for.
+const SEARCH_MAX: u64 = 1 << 22;
+
 /// Marks a number that waits for its double: a quiet NaN with this pattern above an index of 32 bits.
 const WAITING: u64 = 0x7FFA_5E11_0000_0000;
 
@@ -95,6 +101,8 @@ pub(crate) struct Digits {
     taken: HashSet<u64>,
     texts: HashMap<u64, Box<str>>,
     by_value: HashMap<Decimal, u64>,
+    /// By the double that was wanted, where to look for the next.
+    next: HashMap<u64, u64>,
     /// A text was read that is a number of many digits, which `$number` may meet.
     long_texts: bool,
 }
@@ -106,6 +114,7 @@ impl Digits {
         self.taken.clear();
         self.texts.clear();
         self.by_value.clear();
+        self.next.clear();
         self.long_texts = false;
     }
 
@@ -180,28 +189,24 @@ impl Digits {
         Lent { doubles }
     }
 
-    /// The double nearest to `wanted` that nobody has, above `floor` if there is one, and that no short decimal
-    /// means: those are what arithmetic gives.
-    fn free_double(&self, wanted: f64, floor: u64) -> u64 {
+    /// A double near `wanted` and above `floor` that nobody has, and that no short decimal means: those are what
+    /// arithmetic gives.
+    fn free_double(&mut self, wanted: f64, floor: u64) -> u64 {
         // Beyond the doubles there is room left for those that are larger still.
-        let start = if wanted.is_finite() { wanted.to_bits() } else { f64::MAX.to_bits() - 4_096 };
-        let free = |bits: u64| {
-            let double = f64::from_bits(bits);
-            double.is_finite() && !self.taken.contains(&bits) && is_long(double)
+        let start = if wanted.is_finite() { wanted.to_bits() } else { f64::MAX.to_bits() - ROOM_AT_THE_TOP };
+        let free = |bits: &u64| {
+            let double = f64::from_bits(*bits);
+            double.is_finite() && !self.taken.contains(bits) && is_long(double)
         };
-        for step in 0..=4_096_u64 {
-            let above = start.saturating_add(step);
-            if above > floor && free(above) {
-                return above;
-            }
-            let below = start.saturating_sub(step);
-            if below > floor && free(below) {
-                return below;
-            }
-        }
-        // Among thousands of numbers within the same few doubles their order gives way before their digits do.
-        let down = (0..=start).rev().find(|bits| free(*bits));
-        down.unwrap_or(start)
+        // Where one was found before, the search goes on from there; otherwise many neighbours would walk the same
+        // way again and again.
+        let from = self.next.get(&start).copied().unwrap_or(start).max(floor + 1);
+        let up = (from..from.saturating_add(SEARCH_MAX)).find(free);
+        // Only at the very top is there no way up; there the order gives way before the digits do.
+        let found =
+            up.or_else(|| (start.saturating_sub(SEARCH_MAX)..start).rev().find(free)).unwrap_or(start);
+        self.next.insert(start, found + 1);
+        found
     }
 
     /// The digits that a double stands for, without their sign.

@@ -1,5 +1,7 @@
 //! What the author of an expression is told when it is none.
 
+#![allow(clippy::unwrap_used, reason = "a test that meets an error fails")]
+
 use sinew_mapping::{Expression, Mapping, PathPart, Template};
 
 /// Code, offset, message and help in one line each.

@@ -1,5 +1,7 @@
 //! No expression runs for ever, overflows the stack or fills the memory.
 
+#![allow(clippy::unwrap_used, reason = "a test that meets an error fails")]
+
 use std::time::{Duration, Instant};
 
 use sinew_mapping::{EvaluateError, Excess, Expression, Limits, Mapping, Moment, Scope, Template};
@@ -166,4 +168,17 @@ fn deep_data_is_refused_rather_than_walked() {
         &Limits::default(),
     );
     assert!(matches!(result, Err(EvaluateError::DepthExceeded { .. })));
+}
+
+#[test]
+fn many_neighbouring_ids_take_no_longer_than_others() {
+    let ids: Vec<String> =
+        (0..50_000_u64).map(|i| format!("{{\"id\":{}}}", 820_982_911_946_154_501 + i)).collect();
+    let data = Json::from_printed(format!("[{}]", ids.join(",")));
+    let started = Instant::now();
+    let expression = Expression::compile("$").unwrap();
+    let result =
+        expression.evaluate(&Scope::root(&data), Moment::default(), &Limits::default()).unwrap().unwrap();
+    assert!(result == data, "digits are lost");
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
 }

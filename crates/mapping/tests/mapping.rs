@@ -1,5 +1,7 @@
 //! Templates, scopes and what expressions read.
 
+#![allow(clippy::unwrap_used, reason = "a test that meets an error fails")]
+
 use sinew_mapping::{Expression, Limits, Mapping, Moment, Reads, Scope, Template, project};
 use sinew_stdx::Json;
 

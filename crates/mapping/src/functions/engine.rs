@@ -136,13 +136,28 @@ fn number(session: &Session, args: &[JValue]) -> Result<JValue, Fault> {
         JValue::Undefined => Ok(JValue::Undefined),
         value @ JValue::String(text) => {
             let value = numeric::number(value).map_err(|e| Fault::Engine(e.into()))?;
-            match read(text.trim()) {
-                Number::Inexact => Ok(JValue::Number(session.digits.borrow_mut().lend_late(text.trim()))),
-                Number::Exact { .. } => Ok(value),
+            // Other notations, such as hexadecimal, are the engine's alone.
+            match plain_decimal(text).filter(|decimal| read(decimal) == Number::Inexact) {
+                Some(decimal) => Ok(JValue::Number(session.digits.borrow_mut().lend_late(&decimal))),
+                None => Ok(value),
             }
         }
         value => numeric::number(value).map_err(|e| Fault::Engine(e.into())),
     }
+}
+
+/// A decimal number as JSON writes it, from a text that may have zeros in front.
+fn plain_decimal(text: &str) -> Option<String> {
+    let text = text.trim();
+    if !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E'))
+        || text.starts_with('+')
+    {
+        return None;
+    }
+    let (sign, magnitude) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
+    let trimmed = magnitude.trim_start_matches('0');
+    let zero = if trimmed.starts_with(|c: char| c.is_ascii_digit()) { "" } else { "0" };
+    Some([sign, zero, trimmed].concat())
 }
 
 fn literal(session: &Session, args: &[JValue]) -> JValue {

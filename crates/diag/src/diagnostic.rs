@@ -49,12 +49,15 @@ pub struct Diagnostic {
     /// What would be right.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
+    /// The line that it stands on is not to be shown: a secret stands there.
+    #[serde(skip)]
+    pub line_hidden: bool,
 }
 
 impl Diagnostic {
     /// An error without a place or help yet.
     pub fn error(code: Code, message: impl Into<String>) -> Self {
-        Self { code, severity: Severity::Error, message: message.into(), place: None, help: None }
+        Self { code, severity: Severity::Error, message: message.into(), place: None, help: None, line_hidden: false }
     }
 
     /// A warning without a place or help yet.
@@ -65,6 +68,12 @@ impl Diagnostic {
     /// The same, at a place.
     pub fn at(mut self, place: Place) -> Self {
         self.place = Some(place);
+        self
+    }
+
+    /// The same, with the line that it stands on never shown: a secret stands there.
+    pub fn hide_line(mut self) -> Self {
+        self.line_hidden = true;
         self
     }
 

@@ -44,7 +44,9 @@ fn render_one(out: &mut String, finding: &Diagnostic, source: &dyn Fn(&str) -> O
     if let Some(place) = &finding.place {
         margin = place.line.to_string().len();
         let _ = writeln!(out, "{:margin$}{} {place}", "", paint("-->", "34"));
-        let line_text = source(&place.file)
+        let line_text = Some(&place.file)
+            .filter(|_| !finding.line_hidden)
+            .and_then(|file| source(file))
             .and_then(|text| text.lines().nth(place.line.saturating_sub(1) as usize).map(str::to_owned));
         if let Some(text) = line_text {
             let bar = paint("|", "34");
@@ -86,6 +88,14 @@ error[SNW-9999]: unknown operation `crm.getContct`
 
 ";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_line_with_a_secret_is_not_shown() {
+        let place = Place { file: "x".into(), line: 1, column: 1, length: 1 };
+        let finding = Diagnostic::error(Code::new("SNW-9999"), "a secret in clear").at(place).hide_line();
+        let text = render(&[finding].into_iter().collect(), &|_| Some("hunter2".to_owned()), Style::Plain);
+        assert!(text.contains("x:1:1") && !text.contains("hunter2"), "{text}");
     }
 
     #[test]

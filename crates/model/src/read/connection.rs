@@ -252,7 +252,10 @@ fn headers(fields: Fields<'_>, reader: &mut Reader<'_>) -> Vec<(Arc<str>, Arc<st
             let help = "say how to log in under `auth:`, which takes `secret:path/name`";
             let message = format!("the header `{}` carries a credential", entry.name);
             reader.out.push(
-                Diagnostic::error(config::SECRET_IN_CLEAR, message).at(entry.name_place.clone()).help(help),
+                Diagnostic::error(config::SECRET_IN_CLEAR, message)
+                    .at(entry.name_place.clone())
+                    .help(help)
+                    .hide_line(),
             );
         } else if entry.value.text().is_some_and(|text| text.chars().any(|c| c.is_control() || !c.is_ascii()))
         {

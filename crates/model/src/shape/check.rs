@@ -256,6 +256,7 @@ fn check_secret(scalar: &Scalar, what: &str, out: &mut Diagnostics) {
     let diagnostic = if scalar.text.starts_with("secret:") {
         Diagnostic::error(config::INVALID_VALUE, format!("`{what}` is no reference to a secret"))
             .at(scalar.place.clone())
+            .hide_line()
             .help("write `secret:path/name` with letters, digits, `-`, `_` and `.`; variables have no place in it")
     } else {
         secret_in_clear(
@@ -270,7 +271,7 @@ fn check_secret(scalar: &Scalar, what: &str, out: &mut Diagnostics) {
 
 /// Says that a secret stands in a file, without repeating it.
 pub(crate) fn secret_in_clear(what: &str, how: &str, help: &str, place: &Place) -> Diagnostic {
-    Diagnostic::error(config::SECRET_IN_CLEAR, format!("`{what}` {how}")).at(place.clone()).help(help)
+    Diagnostic::error(config::SECRET_IN_CLEAR, format!("`{what}` {how}")).at(place.clone()).help(help).hide_line()
 }
 
 /// Numbers that JSON cannot hold would change on the way.

@@ -243,7 +243,10 @@ fn unknown(source: &str, name: &str, facts: &Facts) -> CompileError {
     }
     let help = match similar {
         Some(similar) => format!("did you mean `${similar}`?"),
-        None if called => "`sinew map --functions` lists what there is".to_owned(),
+        None if called => {
+            let ours: Vec<String> = functions().iter().map(|f| format!("`${}`", f.name)).collect();
+            format!("there are the functions of JSONata, and {}", ours.join(", "))
+        }
         None => format!("a field is written without `$`: `{name}`; a variable is set by `${name} := ...`"),
     };
     let (code, message) = if called {

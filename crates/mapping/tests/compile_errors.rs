@@ -60,6 +60,7 @@ fn names_that_mean_nothing() {
     check("$toUpper(a)", "T1005", 0, "", "did you mean `$uppercase`?");
     check("$trigger.id", "U0001", 0, "`$trigger` is never set", "a field is written without `$`");
     check("($total := 1; $totl)", "U0001", 14, "`$totl`", "did you mean `$total`?");
+    check("$fetchAll(a)", "T1005", 0, "there is no function", "functions of JSONata, and `$clamp`");
     check("$eval(a)", "T1005", 0, "not available", "");
 }
 

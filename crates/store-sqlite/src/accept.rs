@@ -32,7 +32,9 @@ pub(crate) fn accept(
             tally.restore(before.get(flow));
         }
         tx.mem.words.forget();
-        runs.iter().for_each(|run| tx.mem.forget(&run.run));
+        for run in runs {
+            tx.mem.forget(&run.run);
+        }
         return Ok(vec![Admitted::BacklogFull; runs.len()]);
     }
     set_cursor(tx, cursor)?;

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -56,12 +56,12 @@ impl Checkpoints {
         }
         if pages >= FINISH_PAGES && pages >= self.finished_at + PASS_PAGES {
             self.finished_at = pages;
-            self.finish(writer, pages >= WAIT_PAGES);
+            Self::finish(writer, pages >= WAIT_PAGES);
         }
     }
 
     /// Moves the whole log, so that its room can be used again.
-    pub(crate) fn finish(&self, writer: &Connection, wait_for_readers: bool) {
+    pub(crate) fn finish(writer: &Connection, wait_for_readers: bool) {
         let mode = if wait_for_readers { "RESTART" } else { "PASSIVE" };
         let done = writer
             .busy_timeout(READERS_MAX)
@@ -74,7 +74,7 @@ impl Checkpoints {
 }
 
 /// The thread beside the writer: a pass whenever it is woken, until the writer is gone.
-pub(crate) fn run(db: &PathBuf, woken: &Receiver<()>) -> Result<(), StoreError> {
+pub(crate) fn run(db: &Path, woken: &Receiver<()>) -> Result<(), StoreError> {
     let conn = open_checkpointer(db)?;
     while woken.recv().is_ok() {
         if let Err(error) = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {

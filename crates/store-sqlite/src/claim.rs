@@ -80,10 +80,14 @@ fn shares_of(flows: &[(i64, u64)], room: usize) -> Vec<(i64, u64)> {
         let Some(least) = open.iter().map(|&i| flows[i].1 - shares[i].1).min() else { break };
         let rounds = least.min(left / open.len() as u64);
         if rounds == 0 {
-            open.iter().take(left as usize).for_each(|&i| shares[i].1 += 1);
+            for &i in open.iter().take(left as usize) {
+                shares[i].1 += 1;
+            }
             break;
         }
-        open.iter().for_each(|&i| shares[i].1 += rounds);
+        for &i in &open {
+            shares[i].1 += rounds;
+        }
         left -= rounds * open.len() as u64;
     }
     shares

@@ -50,6 +50,7 @@ impl SqliteStore {
     /// Opens the store, made if it is not there. Another process that has it open makes this fail with
     /// [`StoreError::Locked`]; a store of a later version with [`StoreError::Newer`]; anything that is no store with
     /// [`StoreError::Damaged`].
+    #[expect(clippy::needless_pass_by_value, reason = "what a store was opened with is nobody else's")]
     pub fn open(options: SqliteOptions) -> Result<Self, StoreError> {
         let files = Files::of(&options.dir);
         let open::Opened { lock, mut conn, memory, epoch } = open::open(&files, &options)?;
@@ -326,5 +327,36 @@ impl Upkeep for SqliteStore {
 
     fn probe(&self) -> Pending<()> {
         self.write(Kind::Accepts, 0, |tx| upkeep::probe(tx))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_the_writer_leaves_nobody_waiting() {
+        let dir = tempfile::tempdir().unwrap();
+        let store =
+            SqliteStore::open(SqliteOptions { reserve_bytes: 0, ..SqliteOptions::in_dir(dir.path()) })
+                .unwrap();
+        let before = store.probe();
+        let panics: Pending<()> = store.carry_on(|_| panic!("on purpose"));
+        let behind = store.probe();
+        before.wait().ok();
+        assert!(matches!(panics.wait(), Err(StoreError::Closed)));
+        assert!(matches!(behind.wait(), Err(StoreError::Closed)));
+        assert!(matches!(store.probe().wait(), Err(StoreError::Closed)));
+        assert_eq!(store.stats().wait().unwrap().active, 0, "reading goes on");
+    }
+
+    #[test]
+    fn a_panic_of_a_reader_fails_its_question_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = SqliteOptions { readers: 1, reserve_bytes: 0, ..SqliteOptions::in_dir(dir.path()) };
+        let store = SqliteStore::open(options).unwrap();
+        let panics: Pending<()> = store.read(|_| panic!("on purpose"));
+        assert!(matches!(panics.wait(), Err(StoreError::Closed)));
+        assert_eq!(store.next_due().wait().unwrap(), None);
     }
 }

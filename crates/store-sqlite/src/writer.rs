@@ -38,7 +38,7 @@ pub(crate) trait Task: Send {
 pub(crate) type Tasks = Queue<Box<dyn Task>>;
 
 struct Work<T, F> {
-    work: F,
+    act: F,
     kind: Kind,
     bytes: usize,
     answer: Option<Result<T, StoreError>>,
@@ -46,17 +46,17 @@ struct Work<T, F> {
 }
 
 /// An operation from what it does and where its answer goes.
-pub(crate) fn task<T, F>(kind: Kind, bytes: usize, reply: Reply<T>, work: F) -> Box<dyn Task>
+pub(crate) fn task<T, F>(kind: Kind, bytes: usize, reply: Reply<T>, act: F) -> Box<dyn Task>
 where
     T: Send + 'static,
     F: Fn(&mut Tx<'_>) -> Done<T> + Send + 'static,
 {
-    Box::new(Work { work, kind, bytes, answer: None, reply })
+    Box::new(Work { act, kind, bytes, answer: None, reply })
 }
 
 impl<T: Send, F: Fn(&mut Tx<'_>) -> Done<T> + Send> Task for Work<T, F> {
     fn perform(&mut self, tx: &mut Tx<'_>) -> rusqlite::Result<()> {
-        self.answer = Some(match (self.work)(tx) {
+        self.answer = Some(match (self.act)(tx) {
             Ok(answer) => Ok(answer),
             Err(Fault::Refused(error)) => Err(error),
             Err(Fault::Sql(error)) => return Err(error),
@@ -134,7 +134,7 @@ impl Writer {
         let mut outcome = self.transact(&mut batch);
         if matches!(outcome, Err(StoreError::Full(_))) && !self.space.is_tight() {
             self.space.give_up_reserve(&self.conn);
-            self.checkpoints.finish(&self.conn, true);
+            Checkpoints::finish(&self.conn, true);
             batch = self.refuse_accepting(batch);
             outcome = self.transact(&mut batch);
         }

@@ -47,7 +47,7 @@ pub fn a_run_starts_at_once_if_there_is_room_and_else_waits(place: &dyn Place) {
 /// Within the window, in the same flow, whatever became of the first run; also within one call.
 pub fn a_second_run_with_the_same_dedupe_key_is_a_duplicate(place: &dyn Place) {
     let mut desk = Desk::at(place);
-    let hour = Duration::from_secs(3600);
+    let hour = Duration::from_hours(1);
     let [first, second, other] = ["f", "f", "g"].map(|flow| deduped(&desk, flow, "order-1", hour));
     let id = first.run;
     let answers = desk.store().accept(vec![first, second.clone(), other], None).wait().unwrap();
@@ -63,7 +63,7 @@ pub fn a_second_run_with_the_same_dedupe_key_is_a_duplicate(place: &dyn Place) {
 /// The window ends at the instant given, and a new one begins with the next run.
 pub fn a_dedupe_key_is_free_again_after_its_window(place: &dyn Place) {
     let desk = Desk::at(place);
-    let window = Duration::from_secs(60);
+    let window = Duration::from_mins(1);
     let first = deduped(&desk, "f", "k", window);
     let first_id = desk.queue(first.clone());
     let late = |ms: i64| {
@@ -78,7 +78,7 @@ pub fn a_dedupe_key_is_free_again_after_its_window(place: &dyn Place) {
 /// A sender who repeats itself late is recognised although the run has been deleted.
 pub fn a_dedupe_key_outlives_its_run(place: &dyn Place) {
     let desk = Desk::at(place);
-    let hour = Duration::from_secs(3600);
+    let hour = Duration::from_hours(1);
     let run = NewRun { start: true, ..deduped(&desk, "f", "k", hour) };
     let id = run.run;
     assert_eq!(desk.accept(run), Admitted::Started);

@@ -35,28 +35,28 @@ pub fn runs_are_listed_newest_first_and_in_pages(place: &dyn Place) {
 /// And by several together.
 pub fn runs_are_found_by_every_filter(place: &dyn Place) {
     let desk = Desk::at(place);
-    let a = desk.start("f");
-    let b = desk.queue(NewRun { ordering_key: Some("k".into()), ..desk.run("f") });
-    let c = desk.start("g");
-    let d = desk.queue(NewRun { ordering_key: Some("k".into()), ..desk.run("g") });
-    let e = desk.queue(NewRun { ordering_key: Some("k".into()), ..desk.run("f") });
-    desk.finish(a, 1);
-    desk.die(c, 1, "s", "rejected", false);
+    let done = desk.start("f");
+    let keyed = desk.queue(NewRun { ordering_key: Some("k".into()), ..desk.run("f") });
+    let dead = desk.start("g");
+    let other = desk.queue(NewRun { ordering_key: Some("k".into()), ..desk.run("g") });
+    let newest = desk.queue(NewRun { ordering_key: Some("k".into()), ..desk.run("f") });
+    desk.finish(done, 1);
+    desk.die(dead, 1, "s", "rejected", false);
     let (flow, key) = (Some("f".into()), Some("k".into()));
     for (filter, expected) in [
-        (any(), vec![e, d, c, b, a]),
-        (RunFilter { flow: flow.clone(), ..any() }, vec![e, b, a]),
+        (any(), vec![newest, other, dead, keyed, done]),
+        (RunFilter { flow: flow.clone(), ..any() }, vec![newest, keyed, done]),
         (RunFilter { flow: Some("unheard-of".into()), ..any() }, vec![]),
-        (RunFilter { statuses: vec![RunStatus::Queued], ..any() }, vec![e, d, b]),
-        (RunFilter { statuses: vec![RunStatus::Dead, RunStatus::Finished], ..any() }, vec![c, a]),
+        (RunFilter { statuses: vec![RunStatus::Queued], ..any() }, vec![newest, other, keyed]),
+        (RunFilter { statuses: vec![RunStatus::Dead, RunStatus::Finished], ..any() }, vec![dead, done]),
         (RunFilter { statuses: vec![RunStatus::Dead], flow: flow.clone(), ..any() }, vec![]),
-        (RunFilter { ordering_key: key.clone(), ..any() }, vec![e, d, b]),
-        (RunFilter { ordering_key: key.clone(), flow: flow.clone(), ..any() }, vec![e, b]),
-        (RunFilter { ordering_key: key.clone(), flow, before: Some(e), ..any() }, vec![b]),
+        (RunFilter { ordering_key: key.clone(), ..any() }, vec![newest, other, keyed]),
+        (RunFilter { ordering_key: key.clone(), flow: flow.clone(), ..any() }, vec![newest, keyed]),
+        (RunFilter { ordering_key: key.clone(), flow, before: Some(newest), ..any() }, vec![keyed]),
         (RunFilter { ordering_key: key, statuses: vec![RunStatus::Finished], ..any() }, vec![]),
-        (RunFilter { since: Some(b.at()), until: Some(e.at()), ..any() }, vec![d, c, b]),
-        (RunFilter { until: Some(b.at()), ..any() }, vec![a]),
-        (RunFilter { since: Some(e.at().plus(Duration::from_millis(1))), ..any() }, vec![]),
+        (RunFilter { since: Some(keyed.at()), until: Some(newest.at()), ..any() }, vec![other, dead, keyed]),
+        (RunFilter { until: Some(keyed.at()), ..any() }, vec![done]),
+        (RunFilter { since: Some(newest.at().plus(Duration::from_millis(1))), ..any() }, vec![]),
     ] {
         assert_eq!(desk.list(filter.clone()), expected, "{filter:?}");
     }

@@ -137,7 +137,9 @@ impl Model {
         }
         (run.status, run.returned) = (RunStatus::Running, false);
         (run.wait, run.reason, run.step, run.ended_at) = (None, None, None, None);
-        self.blocked().into_iter().for_each(|run| self.get(run).returned = false);
+        for run in self.blocked() {
+            self.get(run).returned = false;
+        }
     }
 
     pub(super) fn claim(&mut self, run: RunId) -> bool {
@@ -188,7 +190,9 @@ impl Model {
             let left = shares.values().any(|share| share.1 > 0);
             assert!(!left || ranks.iter().all(|&r| r <= rank), "a lane is emptied before the next one");
         }
-        claimed.iter().for_each(|&run| self.take(run));
+        for &run in claimed {
+            self.take(run);
+        }
     }
 
     fn resting(&self, wanted: impl Fn(&WaitFor) -> bool) -> Vec<(RunId, Option<Timestamp>)> {
@@ -211,7 +215,9 @@ impl Model {
 
     fn take_first(&mut self, found: Vec<(RunId, Option<Timestamp>)>, limit: u32) -> Vec<RunId> {
         let taken: Vec<RunId> = found.into_iter().map(|(run, _)| run).take(limit as usize).collect();
-        taken.iter().for_each(|&run| self.take(run));
+        for &run in &taken {
+            self.take(run);
+        }
         taken
     }
 
@@ -226,7 +232,9 @@ impl Model {
         // Whoever ran out of turn waits for its key like the rest.
         let blocked: Vec<RunId> =
             self.runs.iter().filter(|r| self.is_blocked(r)).map(|r| r.new.run).collect();
-        blocked.into_iter().for_each(|run| self.get(run).returned = false);
+        for run in blocked {
+            self.get(run).returned = false;
+        }
     }
 
     pub(super) fn retain(&mut self, retention: Retention) {

@@ -201,7 +201,7 @@ impl Player<'_> {
         let write = RunWrite { first_seq: seq + 1, ..self.desk.entry(run, seq, Phase::Running) };
         match self.desk.write(write) {
             Err(StoreError::OutOfSequence { expected, .. }) if status == RunStatus::Running => {
-                assert_eq!(expected, seq)
+                assert_eq!(expected, seq);
             }
             Err(StoreError::NotClaimed(_)) if status != RunStatus::Running => {}
             other => panic!("a wrong write to a {status:?} run gave {other:?}"),

@@ -81,7 +81,7 @@ pub fn large_values_go_with_the_last_run_that_refers_to_them(place: &dyn Place) 
     }
     desk.finish(first, 2);
     assert_eq!(retain(&desk, 5000, 10), 1);
-    assert_eq!(desk.store().load(second).wait().unwrap().unwrap().blobs, [blob.clone()]);
+    assert_eq!(desk.store().load(second).wait().unwrap().unwrap().blobs, std::slice::from_ref(&blob));
     desk.finish(second, 2);
     assert_eq!(retain(&desk, 5000, 10), 1);
     let other = Blob { bytes: Arc::from(vec![2; 10]), ..blob };

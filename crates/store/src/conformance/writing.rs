@@ -90,7 +90,7 @@ pub fn large_values_are_kept_once_and_come_back(place: &dyn Place) {
     assert!(desk.store().stats().wait().unwrap().bytes < 20 << 20);
     desk.reopen();
     let blobs = |run| desk.store().load(run).wait().unwrap().unwrap().blobs;
-    assert_eq!(blobs(a), [big.clone()]);
+    assert_eq!(blobs(a), std::slice::from_ref(&big));
     let mut of_b = blobs(b);
     of_b.sort_unstable_by_key(|blob| blob.hash);
     assert_eq!(of_b, [small, big]);

@@ -79,8 +79,7 @@ mod tests {
         schema.violations(&Json::parse(value.as_bytes()).unwrap()).iter().map(ToString::to_string).collect()
     }
 
-    const PERSON: &str =
-        r#"{"type":"object","required":["id"],"properties":{"id":{"type":"integer"},"pin":{"type":"string"}}}"#;
+    const PERSON: &str = r#"{"type":"object","required":["id"],"properties":{"id":{"type":"integer"},"pin":{"type":"string"}}}"#;
 
     #[test]
     fn a_value_that_fits_has_no_violations() {
@@ -91,7 +90,10 @@ mod tests {
     fn violations_say_where_and_never_repeat_the_value() {
         let found = violations(PERSON, r#"{"pin":424242}"#);
         assert_eq!(found.len(), 2, "{found:?}");
-        assert!(found.iter().any(|v| v.contains("/pin")) && found.iter().all(|v| !v.contains("424242")), "{found:?}");
+        assert!(
+            found.iter().any(|v| v.contains("/pin")) && found.iter().all(|v| !v.contains("424242")),
+            "{found:?}"
+        );
     }
 
     #[test]

@@ -61,8 +61,7 @@ impl Machine {
             }
         };
         let roots = each.reads.root_names();
-        let scope =
-            env.select(|name| roots.as_ref().is_none_or(|roots| roots.iter().any(|root| *root == name)));
+        let scope = env.select(|name| roots.as_ref().is_none_or(|roots| roots.contains(&name)));
         Ok(Action::Each { step: Arc::clone(name), input, scope })
     }
 

@@ -65,7 +65,16 @@ pub(crate) enum StepState {
 pub(crate) struct Memo {
     pub(crate) when: Option<bool>,
     pub(crate) value: Option<Json>,
-    pub(crate) arm: Option<Option<usize>>,
+    pub(crate) arm: Option<Taken>,
+}
+
+/// Which way a branch went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// This arm's.
+    Arm(usize),
+    /// None of them.
+    Nothing,
 }
 
 /// A run's state machine.
@@ -192,7 +201,7 @@ impl Machine {
                 self.state = RunState::Dead { step: step.clone(), failure: failure.clone(), letter: *letter };
             }
             Record::Revived { step, input, trigger, .. } => {
-                self.revived(step, input.as_ref(), trigger.as_ref())
+                self.revived(step, input.as_ref(), trigger.as_ref());
             }
             Record::Cancelled { .. } => self.state = RunState::Ended(RunStatus::Cancelled),
             Record::Discarded { .. } => self.state = RunState::Ended(RunStatus::Discarded),

@@ -7,7 +7,7 @@ use sinew_model::{Block, Branch, Each, Failure, Flow, OnFailure, Parallel, Step,
 use sinew_stdx::{Json, Timestamp};
 
 use crate::action::Action;
-use crate::machine::{Machine, StepState};
+use crate::machine::{Machine, StepState, Taken};
 use crate::record::Outcome;
 use crate::undo::Undoable;
 use crate::{Env, ParkedFor, Signal, failure};
@@ -192,8 +192,8 @@ impl Machine {
             },
         };
         match arm {
-            Some(arm) => self.inner(&branch.arms[arm].block, env, moment, pass),
-            None => Come::Done(Json::null()),
+            Taken::Arm(arm) => self.inner(&branch.arms[arm].block, env, moment, pass),
+            Taken::Nothing => Come::Done(Json::null()),
         }
     }
 
@@ -203,17 +203,17 @@ impl Machine {
         branch: &Branch,
         env: &Env,
         moment: Timestamp,
-    ) -> Result<Option<usize>, Box<StepFailure>> {
+    ) -> Result<Taken, Box<StepFailure>> {
         for (i, arm) in branch.arms.iter().enumerate() {
             let taken = match &arm.when {
                 None => true,
                 Some(when) => self.is_true(step, "`when` of an arm", when, env, moment)?,
             };
             if taken {
-                return Ok(Some(i));
+                return Ok(Taken::Arm(i));
             }
         }
-        Ok(None)
+        Ok(Taken::Nothing)
     }
 
     /// All arms go on as far as they can; a failed one fails the step only when the others have come to rest.
@@ -366,6 +366,10 @@ fn find_each<'a>(block: &'a Block, name: &str) -> Option<&'a Each> {
     }
 }
 
+#[expect(
+    clippy::unnecessary_box_returns,
+    reason = "failures are rare and travel boxed in every result of the walk"
+)]
 pub(crate) fn failed(step: &str, failure: Failure) -> Box<StepFailure> {
     Box::new(StepFailure { step: Arc::from(step), failure, input: None })
 }

@@ -1,5 +1,7 @@
 //! The state machine through its public face: what is handed out, and what records lead to.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -156,7 +158,7 @@ fn pure_steps_give_the_same_values_when_computed_again() {
     let steps = "steps:\n  - a: { map: { r: $random(), t: $millis(), u: $uuid() }}\n  - b: { call: shop.make, with: a }\n";
     let mut run = Run::of(steps, "{}");
     let first = run.due();
-    run.now = run.now.plus(std::time::Duration::from_secs(3600));
+    run.now = run.now.plus(std::time::Duration::from_hours(1));
     assert_eq!(run.due_after_crash(), first);
 }
 
@@ -258,7 +260,7 @@ fn waits_end_by_time_event_or_decision() {
     let steps = "steps:\n  - t: { wait: { for: 1h }}\n  - e: { wait: { event: paid, key: trigger.id, timeout: 1d }}\n  - ok: { approve: { message: '\"Go?\"' }}\nresult: { e: e.sum, by: ok.by }\n";
     let mut run = Run::of(steps, r#"{"id":"k"}"#);
     assert_eq!(run.due(), ["park t for time"]);
-    let until = run.now.plus(std::time::Duration::from_secs(3600));
+    let until = run.now.plus(std::time::Duration::from_hours(1));
     run.put(Record::Parked { step: "t".into(), wait: ParkedFor::Until(until) });
     assert!(run.due().is_empty() && run.machine.is_resting());
     assert_eq!(run.machine.next_due(), Some(until));

@@ -245,7 +245,11 @@ impl Core {
     }
 
     /// Leaves memory unless a message has come, which is given back.
-    pub(crate) fn leave(&self, run: RunId, mailbox: &mut mpsc::UnboundedReceiver<Message>) -> Option<Message> {
+    pub(crate) fn leave(
+        &self,
+        run: RunId,
+        mailbox: &mut mpsc::UnboundedReceiver<Message>,
+    ) -> Option<Message> {
         let mut mailboxes = self.mailboxes.lock();
         if let Ok(message) = mailbox.try_recv() {
             return Some(message);
@@ -291,9 +295,12 @@ impl Core {
                 self.activate(run);
             }
             // If it was not ours to take, somebody else is just bringing it into memory, or it is over.
-            self.post(run, message).map_err(|_| Refusal::Conflict(format!("run {run} is over or does not exist")))?;
+            self.post(run, message)
+                .map_err(|_| Refusal::Conflict(format!("run {run} is over or does not exist")))?;
         }
-        answer.await.unwrap_or_else(|_| Err(Refusal::Conflict(format!("run {run} could not take it; look at its state"))))
+        answer.await.unwrap_or_else(|_| {
+            Err(Refusal::Conflict(format!("run {run} could not take it; look at its state")))
+        })
     }
 
     pub(crate) fn wait_for(&self, run: RunId) -> oneshot::Receiver<RunEnd> {

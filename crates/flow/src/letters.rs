@@ -45,10 +45,18 @@ fn suggestion(failure: &Failure) -> Arc<str> {
         Reason::Unavailable | Reason::BreakerOpen => "wait until the system answers again, then replay",
         Reason::RateLimited => "lower the connection's `budget` or ask the vendor for more, then replay",
         Reason::Credential => "mend the credential (see the connection's `auth`), then replay",
-        Reason::Rejected => "read what the system says, edit the payload (`sinew dead edit`) or the data there, then replay",
-        Reason::Unknown => "look in the other system whether the effect is there: if so discard, if not replay",
-        Reason::Drift => "the system's answers changed: update the connector's contract, then replay with `--current-flow`",
-        Reason::Refused => "allow it in the connection (`access`, `egress`, `response_max`) if it is meant, then replay",
+        Reason::Rejected => {
+            "read what the system says, edit the payload (`sinew dead edit`) or the data there, then replay"
+        }
+        Reason::Unknown => {
+            "look in the other system whether the effect is there: if so discard, if not replay"
+        }
+        Reason::Drift => {
+            "the system's answers changed: update the connector's contract, then replay with `--current-flow`"
+        }
+        Reason::Refused => {
+            "allow it in the connection (`access`, `egress`, `response_max`) if it is meant, then replay"
+        }
         Reason::Mapping => "edit the payload, or mend the flow and replay with `--current-flow`",
         Reason::Disapproved => "discard it, or replay to ask again",
         Reason::SubFlow => "look at the sub-flow's run; replaying starts it anew",
@@ -66,7 +74,8 @@ pub(crate) fn of_run(
     input: Option<Json>,
 ) -> NewDeadLetter {
     let payload_is_input = input.is_some();
-    let payload = input.unwrap_or_else(|| machine.item().map_or_else(|| machine.trigger().clone(), |i| i.item.clone()));
+    let payload =
+        input.unwrap_or_else(|| machine.item().map_or_else(|| machine.trigger().clone(), |i| i.item.clone()));
     let detail = LetterDetail {
         failure: failure.clone(),
         suggestion: suggestion(failure),
@@ -158,7 +167,8 @@ impl Engine {
             return Err(Refusal::Conflict(format!("dead letter {id} is {} already", letter.status.as_str())));
         }
         let detail = letter.letter.detail.to::<LetterDetail>();
-        let detail = detail.map_err(|e| Refusal::Conflict(format!("dead letter {id} is not readable: {e}")))?;
+        let detail =
+            detail.map_err(|e| Refusal::Conflict(format!("dead letter {id} is not readable: {e}")))?;
         Ok((letter, detail))
     }
 
@@ -178,7 +188,12 @@ impl Engine {
         Ok(letter.run)
     }
 
-    async fn replay_item(&self, letter: &DeadLetter, item: &ItemScope, by: Principal) -> Result<RunId, Refusal> {
+    async fn replay_item(
+        &self,
+        letter: &DeadLetter,
+        item: &ItemScope,
+        by: Principal,
+    ) -> Result<RunId, Refusal> {
         let flow = self.current_flow(&letter.flow)?;
         let mut item = item.clone();
         item.item = letter.letter.payload.clone();

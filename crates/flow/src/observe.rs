@@ -17,7 +17,15 @@ pub trait Observer: Send + Sync {
     }
 
     /// Work gave up (a run, or one item of it).
-    fn dead_letter(&self, flow: &Flow, run: RunId, letter: DeadId, step: &str, failure: &Failure, at: Timestamp) {
+    fn dead_letter(
+        &self,
+        flow: &Flow,
+        run: RunId,
+        letter: DeadId,
+        step: &str,
+        failure: &Failure,
+        at: Timestamp,
+    ) {
         let _ = (flow, run, letter, step, failure, at);
     }
 

@@ -32,7 +32,12 @@ impl Engine {
     }
 
     /// Decides on a step that waits for approval (the only such step, if none is named). Durable when it answers.
-    pub async fn decide(&self, run: RunId, step: Option<Arc<str>>, decision: Decision) -> Result<(), Refusal> {
+    pub async fn decide(
+        &self,
+        run: RunId,
+        step: Option<Arc<str>>,
+        decision: Decision,
+    ) -> Result<(), Refusal> {
         self.core.tell(run, |ack| Message::Decide { step, decision, ack }).await
     }
 

@@ -96,7 +96,11 @@ impl Payload<'_> {
         let moment = Moment { now: self.now, seed: 0 };
         expression.evaluate(&Scope::root(self.payload), moment, &Limits::default()).map_err(|e| {
             let message = format!("the trigger's `{what}` failed on this payload: {e}");
-            Failure::new(sinew_model::Reason::Mapping, sinew_diag::codes::trigger::UNACCEPTABLE_PAYLOAD, message)
+            Failure::new(
+                sinew_model::Reason::Mapping,
+                sinew_diag::codes::trigger::UNACCEPTABLE_PAYLOAD,
+                message,
+            )
         })
     }
 
@@ -205,7 +209,8 @@ impl Core {
     }
 
     fn prepare(self: &Arc<Self>, submission: Submission, now: Timestamp) -> (Prepared, NewRun) {
-        let Submission { flow, payload, ordering_key, dedupe, principal, trace, parent, run, item } = submission;
+        let Submission { flow, payload, ordering_key, dedupe, principal, trace, parent, run, item } =
+            submission;
         let run = run.unwrap_or_else(|| self.new_id());
         let entry = Entry {
             at: now,
@@ -310,7 +315,11 @@ impl Core {
         }
     }
 
-    async fn start_triggered(self: &Arc<Self>, emission: &Emission, now: Timestamp) -> Result<Vec<Admission>, Refusal> {
+    async fn start_triggered(
+        self: &Arc<Self>,
+        emission: &Emission,
+        now: Timestamp,
+    ) -> Result<Vec<Admission>, Refusal> {
         let snapshot = self.snapshot();
         let mut submissions = Vec::new();
         for flow in snapshot.flows.values() {

@@ -39,7 +39,9 @@ impl Versions {
         let source =
             store.version_source(Arc::from(name), Arc::clone(&version.0)).await?.ok_or_else(missing)?;
         let flow = sinew_model::flow_from_source(&source, &flow_name, snapshot).map_err(|findings| {
-            Refusal::Conflict(format!("version {version} of flow `{name}` no longer fits the project: {findings}"))
+            Refusal::Conflict(format!(
+                "version {version} of flow `{name}` no longer fits the project: {findings}"
+            ))
         })?;
         let mut earlier = self.earlier.lock();
         if earlier.len() >= KEPT_MAX {

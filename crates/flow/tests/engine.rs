@@ -1,5 +1,7 @@
 //! The engine on a real store and the sandbox's vendors, without triggers: what runs come to, and what survives.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

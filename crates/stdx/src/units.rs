@@ -28,8 +28,11 @@ impl std::str::FromStr for Span {
 
 /// Reads `250ms`, `10s`, `5m`, `2h`, `1d`, `1h30m`. A bare number is refused: it has no unit.
 pub fn parse_duration(text: &str) -> Result<Duration, InvalidUnit> {
-    let wrong =
-        || InvalidUnit(format!("`{text}` is not a duration; write it like `250ms`, `10s`, `5m`, `2h` or `1h30m`"));
+    let wrong = || {
+        InvalidUnit(format!(
+            "`{text}` is not a duration; write it like `250ms`, `10s`, `5m`, `2h` or `1h30m`"
+        ))
+    };
     let mut rest = text.trim();
     if rest.is_empty() {
         return Err(wrong());
@@ -119,7 +122,8 @@ pub struct Rate {
 impl std::str::FromStr for Rate {
     type Err = InvalidUnit;
     fn from_str(text: &str) -> Result<Self, InvalidUnit> {
-        let wrong = || InvalidUnit(format!("`{text}` is not a rate; write it like `100/10s`, `1000/s` or `5/m`"));
+        let wrong =
+            || InvalidUnit(format!("`{text}` is not a rate; write it like `100/10s`, `1000/s` or `5/m`"));
         let (count, per) = text.trim().split_once('/').ok_or_else(wrong)?;
         let count: u32 = count.trim().parse().map_err(|_| wrong())?;
         let per = per.trim();

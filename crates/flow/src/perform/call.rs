@@ -75,7 +75,8 @@ impl Performer {
         connection: Arc<Connection>,
         operation: Arc<Operation>,
     ) -> CallRequest {
-        let key = matches!(operation.idempotency, Idempotency::Key { .. }).then(|| Arc::clone(&action.idempotency_key));
+        let key = matches!(operation.idempotency, Idempotency::Key { .. })
+            .then(|| Arc::clone(&action.idempotency_key));
         CallRequest {
             connection,
             operation,
@@ -167,7 +168,9 @@ impl Trying {
                     let wait = self.action.retry.backoff.wait(self.made, &mut self.random);
                     tokio::time::sleep(wait.min(SHORT_WAIT_MAX)).await;
                 }
-                ProbeResult::Failed(_) => return Some(self.settled(Err(unknown_after_restart(&self.request)))),
+                ProbeResult::Failed(_) => {
+                    return Some(self.settled(Err(unknown_after_restart(&self.request))));
+                }
             }
         }
     }
@@ -197,7 +200,11 @@ impl Trying {
         if let (Some(undone), true) = (undone, outcome.is_ok()) {
             return vec![Record::Undone { step: Arc::from(undone) }];
         }
-        vec![Record::Settled { step, outcome: Outcome::from(outcome), attempts: std::mem::take(&mut self.attempts) }]
+        vec![Record::Settled {
+            step,
+            outcome: Outcome::from(outcome),
+            attempts: std::mem::take(&mut self.attempts),
+        }]
     }
 }
 

@@ -226,7 +226,8 @@ impl Running<'_> {
                 self.reduce(&end.scope, &value)?;
                 if self.each.collect {
                     if self.progress.results.len() >= RESULTS_MAX {
-                        let message = format!("more than {RESULTS_MAX} items, whose values cannot all be collected");
+                        let message =
+                            format!("more than {RESULTS_MAX} items, whose values cannot all be collected");
                         return Err(Failure::new(Reason::Mapping, code::TOO_MANY_RESULTS, message)
                             .help("use `reduce`, or send the values on from inside the block"));
                     }
@@ -237,7 +238,8 @@ impl Running<'_> {
                 self.progress.failed += 1;
                 let ItemFailure { step, failure, input, attempts } = *failed;
                 let id = self.performer.core.new_id();
-                let letter = letters::of_item(self.machine.flow(), id, &end.scope, &step, &failure, input, &attempts);
+                let letter =
+                    letters::of_item(self.machine.flow(), id, &end.scope, &step, &failure, input, &attempts);
                 self.dead.push((letter, failure));
             }
         }
@@ -295,7 +297,8 @@ impl Running<'_> {
             return Err(Failure::new(Reason::Items, code::ITEMS_FAILED, message)
                 .help("every failed item has a dead letter of its own; replay them, then this one"));
         }
-        let mut fields = vec![("total", Json::of(&(ok + failed))), ("ok", Json::of(&ok)), ("failed", Json::of(&failed))];
+        let mut fields =
+            vec![("total", Json::of(&(ok + failed))), ("ok", Json::of(&ok)), ("failed", Json::of(&failed))];
         if let Some(reduced) = &self.progress.reduced {
             fields.push(("reduced", reduced.clone()));
         }
@@ -338,7 +341,9 @@ async fn run_item(
             return ItemEnd { index, scope, outcome: None };
         }
         match doing.next().await {
-            Some(records) => records.into_iter().for_each(|record| fold(&mut machine, performer.core.now(), record)),
+            Some(records) => {
+                records.into_iter().for_each(|record| fold(&mut machine, performer.core.now(), record))
+            }
             // Nothing under way: a retry is due later. Items wait for it in memory.
             None => match machine.next_due() {
                 Some(due) => tokio::time::sleep(due.since(now).max(Duration::from_millis(1))).await,

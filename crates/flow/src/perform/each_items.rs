@@ -42,8 +42,17 @@ fn not_items(message: impl Into<Arc<str>>) -> Failure {
 
 impl Items {
     /// Opens the source.
-    pub(crate) fn open(performer: &Performer, input: EachInput, progress: &EachProgress) -> Result<Self, Failure> {
-        let mut items = Self { source: Source::Array { text: Json::null(), at: 0 }, next: 0, token: Json::null(), token_index: 0 };
+    pub(crate) fn open(
+        performer: &Performer,
+        input: EachInput,
+        progress: &EachProgress,
+    ) -> Result<Self, Failure> {
+        let mut items = Self {
+            source: Source::Array { text: Json::null(), at: 0 },
+            next: 0,
+            token: Json::null(),
+            token_index: 0,
+        };
         items.source = match input {
             EachInput::Array(json) => {
                 let text = if json.as_str().starts_with('[') { json } else { Json::array([&json]) };
@@ -60,7 +69,9 @@ impl Items {
                 }
                 Source::Pages { pages: Box::new(pages), page: Vec::new().into_iter(), next: None }
             }
-            EachInput::File { path, format } => Source::File { records: open_file(&performer.core.files, &path, format)? },
+            EachInput::File { path, format } => {
+                Source::File { records: open_file(&performer.core.files, &path, format)? }
+            }
         };
         Ok(items)
     }
@@ -130,7 +141,8 @@ fn inside(folder: &Path, path: &str) -> Result<PathBuf, Failure> {
     }
     let full = folder.join(relative);
     let real = full.canonicalize().map_err(|e| not_items(format!("`{path}` cannot be read: {e}")))?;
-    let home = folder.canonicalize().map_err(|e| not_items(format!("the project's folder cannot be read: {e}")))?;
+    let home =
+        folder.canonicalize().map_err(|e| not_items(format!("the project's folder cannot be read: {e}")))?;
     if real.starts_with(home) { Ok(real) } else { Err(refuse()) }
 }
 
@@ -164,7 +176,8 @@ fn open_file(
 
 fn read_csv(file: File, name: &str, sender: &mpsc::Sender<Result<Json, Failure>>) {
     let mut reader = csv::ReaderBuilder::new().from_reader(BufReader::new(file));
-    let wrong = |error: &csv::Error| Err(not_items(format!("`{name}` is not CSV with a header line: {error}")));
+    let wrong =
+        |error: &csv::Error| Err(not_items(format!("`{name}` is not CSV with a header line: {error}")));
     let header = match reader.headers() {
         Ok(header) => header.clone(),
         Err(error) => return drop(sender.blocking_send(wrong(&error))),
@@ -196,7 +209,8 @@ fn read_ndjson(file: File, name: &str, sender: &mpsc::Sender<Result<Json, Failur
         let item = match read {
             Ok(0) => return,
             Ok(_) if line.trim_ascii().is_empty() => continue,
-            Ok(_) => Json::parse(&line).map_err(|e| not_items(format!("line {number} of `{name}` is not JSON: {e}"))),
+            Ok(_) => Json::parse(&line)
+                .map_err(|e| not_items(format!("line {number} of `{name}` is not JSON: {e}"))),
             Err(error) => Err(not_items(format!("`{name}` cannot be read: {error}"))),
         };
         let failed = item.is_err();

@@ -17,12 +17,26 @@ pub struct Answer {
     pub status: u16,
     /// The body as text.
     pub text: String,
+    /// Where it says that something is.
+    pub location: Option<String>,
 }
 
 impl Answer {
     /// The body as JSON; null if it is none.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or(Value::Null)
+    }
+
+    /// The stable code of a problem; empty if it is none.
+    pub fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The run that it names, in its body or as its location.
+    pub fn run(&self) -> Option<String> {
+        let body = self.json();
+        let located = || self.location.as_deref()?.rsplit('/').next();
+        body["run"].as_str().or_else(located).map(str::to_owned)
     }
 
     /// Whether the status is 2xx.
@@ -36,7 +50,7 @@ impl Http {
     pub fn new(base: impl Into<String>, token: Option<String>) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(60)))
+            .timeout_global(Some(Duration::from_mins(1)))
             .build();
         Self { agent: config.into(), base: base.into(), token }
     }
@@ -64,6 +78,16 @@ impl Http {
         read(request.call())
     }
 
+    /// PUT of JSON.
+    pub fn put(&self, path: &str, body: &Value) -> Answer {
+        let mut request =
+            self.agent.put(format!("{}{path}", self.base)).header("content-type", "application/json");
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        read(request.send(body.to_string().as_bytes()))
+    }
+
     /// POST of JSON.
     pub fn post(&self, path: &str, body: &Value) -> Answer {
         self.post_bytes(path, body.to_string().as_bytes(), &[])
@@ -89,9 +113,11 @@ fn read(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answer
     match answer {
         Ok(mut answer) => {
             let status = answer.status().as_u16();
+            let location =
+                answer.headers().get("location").and_then(|at| at.to_str().ok()).map(str::to_owned);
             let text = answer.body_mut().with_config().limit(256 * 1024 * 1024).read_to_string();
-            Answer { status, text: text.unwrap_or_default() }
+            Answer { status, text: text.unwrap_or_default(), location }
         }
-        Err(error) => Answer { status: 0, text: error.to_string() },
+        Err(error) => Answer { status: 0, text: error.to_string(), location: None },
     }
 }

@@ -1,3 +1,4 @@
+use std::hash::BuildHasher as _;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -7,7 +8,11 @@ use std::time::Duration;
 use crate::{Http, until};
 
 /// How long a server may take to be ready on a busy machine.
-const READY_PATIENCE: Duration = Duration::from_secs(60);
+const READY_PATIENCE: Duration = Duration::from_mins(1);
+
+/// Where ports are looked for.
+const FIRST_PORT: u16 = 10_100;
+const PORTS: u16 = 20_000;
 
 /// How `sinew serve` is started.
 #[derive(Clone, Debug)]
@@ -33,10 +38,18 @@ pub struct Server {
     hooks: Http,
 }
 
-/// A port that was free a moment ago.
+/// A port that was free a moment ago, and that the system gives to nobody else: it lies below the ports that outgoing
+/// connections get, so that a server which was killed finds it free again.
 pub fn free_port() -> SocketAddr {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port on loopback");
-    listener.local_addr().expect("the address that was just bound")
+    let chance = std::hash::RandomState::new();
+    for attempt in 0_u64.. {
+        let port = FIRST_PORT + (chance.hash_one(attempt) % u64::from(PORTS)) as u16;
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
+    unreachable!("the loop ends with a port")
 }
 
 /// The built `sinew`: `SINEW_BIN`, or the one beside this program.
@@ -46,7 +59,9 @@ pub fn binary() -> PathBuf {
     }
     let here = std::env::current_exe().expect("this program's path");
     let found = here.ancestors().skip(1).map(|dir| dir.join("sinew")).find(|path| path.is_file());
-    found.unwrap_or_else(|| panic!("`sinew` is not built; run `cargo build -p sinew` (or `cargo xtask test`) first"))
+    found.unwrap_or_else(|| {
+        panic!("`sinew` is not built; run `cargo build -p sinew` (or `cargo xtask test`) first")
+    })
 }
 
 impl Server {
@@ -60,9 +75,26 @@ impl Server {
 
     /// Starts it; gives what it said if it ends instead of becoming ready.
     pub fn try_start(options: &ServerOptions) -> Result<Self, String> {
+        let mut server = Self::spawn(options);
+        let ended = until("the server to be ready", READY_PATIENCE, || {
+            if server.control.get("/v1/health").is_ok() {
+                return Some(None);
+            }
+            server.child.try_wait().ok().flatten().map(Some)
+        });
+        if let Some(status) = ended {
+            return Err(format!("{status}\n{}", std::fs::read_to_string(log(options)).unwrap_or_default()));
+        }
+        let token = std::fs::read_to_string(options.data.join("control.token")).unwrap_or_default();
+        server.control = Http::new(format!("http://{}", options.control), Some(token.trim().to_owned()));
+        Ok(server)
+    }
+
+    /// Starts it and does not wait.
+    pub fn spawn(options: &ServerOptions) -> Self {
         std::fs::create_dir_all(&options.data).expect("a folder for the server's state");
-        let log = options.data.join("server.log");
-        let log_file = std::fs::File::options().create(true).append(true).open(&log).expect("the server's log");
+        let log_file =
+            std::fs::File::options().create(true).append(true).open(log(options)).expect("the server's log");
         let mut child = Command::new(binary())
             .arg("serve")
             .args(&options.projects)
@@ -79,19 +111,8 @@ impl Server {
         let stdout = child.stdout.take().expect("its output is piped");
         // Its output is read to the end, so that it never waits for us.
         std::thread::spawn(move || BufReader::new(stdout).lines().map_while(Result::ok).for_each(drop));
-        let control = Http::new(format!("http://{}", options.control), None);
-        let ended = until("the server to be ready", READY_PATIENCE, || {
-            if control.get("/v1/health").is_ok() {
-                return Some(None);
-            }
-            child.try_wait().ok().flatten().map(Some)
-        });
-        if let Some(status) = ended {
-            return Err(format!("{status}\n{}", std::fs::read_to_string(&log).unwrap_or_default()));
-        }
-        let token = std::fs::read_to_string(options.data.join("control.token")).unwrap_or_default();
-        let control = Http::new(format!("http://{}", options.control), Some(token.trim().to_owned()));
-        Ok(Self { child, control, hooks: Http::new(format!("http://{}", options.listen), None) })
+        let http = |address| Http::new(format!("http://{address}"), None);
+        Self { child, control: http(options.control), hooks: http(options.listen) }
     }
 
     /// Its control API.
@@ -107,6 +128,13 @@ impl Server {
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Ends it at whatever instruction it is, while others may still be talking to it.
+    pub fn kill_now(&self) {
+        let pid = self.child.id().to_string();
+        let killed = Command::new("kill").args(["-KILL", &pid]).status().expect("`kill` can be started");
+        assert!(killed.success(), "the server could not be killed");
     }
 
     /// Ends it at whatever instruction it is.
@@ -128,8 +156,14 @@ impl Server {
     }
 }
 
+/// Where the server's own words go.
+fn log(options: &ServerOptions) -> PathBuf {
+    options.data.join("server.log")
+}
+
 fn memory_kb(pid: u32) -> (u64, u64) {
-    let status = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status")).unwrap_or_default();
+    let status =
+        std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status")).unwrap_or_default();
     let field = |name: &str| {
         let line = status.lines().find(|line| line.starts_with(name));
         line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).unwrap_or(0)

@@ -37,6 +37,10 @@ impl Truth {
 
     /// References that appear more than once among the effects of a kind.
     pub fn doubled(&self, effect: &str) -> Vec<String> {
-        self.by_reference(effect).into_iter().filter(|(_, count)| *count > 1).map(|(reference, _)| reference).collect()
+        self.by_reference(effect)
+            .into_iter()
+            .filter(|(_, count)| *count > 1)
+            .map(|(reference, _)| reference)
+            .collect()
     }
 }

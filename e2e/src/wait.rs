@@ -14,7 +14,10 @@ pub fn until<T>(what: &str, patience: Duration, mut look: impl FnMut() -> Option
             return found;
         }
         assert!(begin.elapsed() < patience, "waited {patience:?} in vain for {what}");
-        #[expect(clippy::disallowed_methods, reason = "between two looks at another process; never instead of a look")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "between two looks at another process; never instead of a look"
+        )]
         std::thread::sleep(LOOK_EVERY);
     }
 }

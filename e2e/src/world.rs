@@ -1,13 +1,10 @@
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use sinew_sandbox::{RunningSandbox, Sandbox, SandboxOptions, Tuning};
 
-use crate::{Answer, Http, Server, ServerOptions, Truth, free_port, until};
-
-/// How long runs may take to come to their end on a busy machine.
-const RUN_PATIENCE: Duration = Duration::from_secs(120);
+use crate::{Answer, Http, Server, ServerOptions, Truth, fast, free_port, rewrite};
 
 /// A folder below `examples/`.
 pub fn examples(name: &str) -> PathBuf {
@@ -46,18 +43,74 @@ impl World {
         world
     }
 
+    /// Vendors, and a server that serves changed copies of the vendors' project and these examples.
+    pub fn with_changed(seed: u64, names: &[&str], change: &mut dyn FnMut(&mut Value)) -> Self {
+        let mut world = Self::prepare(seed, Tuning::default(), Vec::new());
+        world.change_projects(names, change);
+        world.serve();
+        world
+    }
+
+    /// Vendors, and a server that serves the vendors' project, in a hurry, and one of its own with these documents.
+    pub fn with_own(seed: u64, documents: &str) -> Self {
+        let mut world = Self::prepare(seed, Tuning::default(), Vec::new());
+        world.change_projects(&[], &mut fast);
+        world.write_own(documents);
+        let own = world.project("own");
+        world.options.projects.push(own);
+        world.serve();
+        world
+    }
+
+    /// Writes the documents of this world's own project.
+    pub fn write_own(&self, documents: &str) {
+        let folder = self.project("own");
+        std::fs::create_dir_all(&folder).expect("a folder for a project");
+        std::fs::write(folder.join("own.yaml"), documents).expect("a project's file is written");
+    }
+
+    /// Puts changed copies of the vendors' project and these examples into this world, to be served.
+    pub fn change_projects(&mut self, names: &[&str], change: &mut dyn FnMut(&mut Value)) {
+        let folders = ["vendors"].iter().chain(names).map(|name| {
+            let copy = self.project(name);
+            rewrite(&examples(name), &copy, change);
+            copy
+        });
+        self.options.projects = folders.collect();
+    }
+
+    /// Where this world's own copy of a project is.
+    pub fn project(&self, name: &str) -> PathBuf {
+        self.folder.path().join("projects").join(name)
+    }
+
     /// The same for any project folders, the server not yet started.
     pub fn prepare(seed: u64, tuning: Tuning, projects: Vec<PathBuf>) -> Self {
-        let options = SandboxOptions { seed, tuning, ..SandboxOptions::default() }.on_free_port();
-        let vendors = Sandbox::start(options).expect("the sandbox starts on a free port");
+        let vendors = SandboxOptions { seed, tuning, ..SandboxOptions::default() }.on_free_port();
+        Self::build(vendors, free_port(), free_port(), projects)
+    }
+
+    /// Vendors and a server, not yet started, at addresses that people know.
+    pub fn at(vendors: SocketAddr, hooks: SocketAddr, control: SocketAddr) -> Self {
+        let vendors = SandboxOptions { listen: vendors, ..SandboxOptions::default() };
+        Self::build(vendors, hooks, control, Vec::new())
+    }
+
+    fn build(
+        vendors: SandboxOptions,
+        listen: SocketAddr,
+        control: SocketAddr,
+        projects: Vec<PathBuf>,
+    ) -> Self {
+        let vendors = Sandbox::start(vendors).expect("the sandbox starts at its address");
         let folder = tempfile::tempdir().expect("a folder for this world");
         let mut env = sandbox_secrets();
         env.push(("SANDBOX_URL".to_owned(), vendors.url()));
         let options = ServerOptions {
             projects,
             data: folder.path().join("data"),
-            listen: free_port(),
-            control: free_port(),
+            listen,
+            control,
             env,
             arguments: Vec::new(),
         };
@@ -115,6 +168,11 @@ impl World {
         self.sandbox.delete("/_control/faults");
     }
 
+    /// Mends one vendor.
+    pub fn mend_one(&self, vendor: &str) {
+        self.sandbox.delete(&format!("/_control/{vendor}/faults"));
+    }
+
     /// What the vendors really did.
     pub fn truth(&self) -> Truth {
         Truth::read(&self.sandbox)
@@ -124,39 +182,9 @@ impl World {
     pub fn crm_emits(&self, path: &str, emission: &Value) -> Value {
         let url = format!("{}/hooks/{path}", self.server().hooks().base());
         let target = json!({ "url": url, "secret": "crm-webhook-secret", "scheme": "hmac" });
+        self.sandbox.delete("/_control/crm/webhooks");
         let answer = self.sandbox.post("/_control/crm/webhooks", &target);
         assert!(answer.is_ok(), "the sandbox refused a webhook target: {answer:?}");
         self.sandbox.post("/_control/crm/emit", emission).json()
-    }
-
-    /// Runs matching a query such as `flow=lead-intake&status=dead`.
-    pub fn runs(&self, query: &str) -> Vec<Value> {
-        let answer = self.control().get(&format!("/v1/runs?limit=1000&{query}"));
-        assert!(answer.is_ok(), "the run list: {answer:?}");
-        answer.json()["items"].as_array().cloned().unwrap_or_default()
-    }
-
-    /// Open dead letters.
-    pub fn dead(&self) -> Vec<Value> {
-        let answer = self.control().get("/v1/dead?limit=1000&status=open");
-        assert!(answer.is_ok(), "the dead letters: {answer:?}");
-        answer.json()["items"].as_array().cloned().unwrap_or_default()
-    }
-
-    /// Waits until nothing is queued or under way any more (resting runs are), and gives all runs.
-    pub fn settled(&self) -> Vec<Value> {
-        until("all runs to come to rest", RUN_PATIENCE, || {
-            let busy = ["queued", "running"].iter().any(|status| !self.runs(&format!("status={status}")).is_empty());
-            (!busy).then(|| self.runs(""))
-        })
-    }
-
-    /// Waits until a run is in a state, and gives its line.
-    pub fn run_in(&self, run: &str, status: &str) -> Value {
-        until(&format!("run {run} to be {status}"), RUN_PATIENCE, || {
-            let line = self.control().get(&format!("/v1/runs/{run}")).json();
-            let now = line["run"]["status"].as_str().or(line["status"].as_str()).map(str::to_owned);
-            (now.as_deref() == Some(status)).then_some(line)
-        })
     }
 }

@@ -4,6 +4,7 @@
 //! nothing about steps (that is the state machine's), speaks no SQL and no vendor's protocol.
 
 mod admission;
+pub mod alert;
 mod backlog;
 mod drive;
 mod engine;
@@ -13,6 +14,7 @@ mod outside;
 mod perform;
 mod refusal;
 mod submit;
+pub mod trigger;
 mod versions;
 
 pub use engine::{Engine, EngineOptions, RunEnd};

@@ -1,0 +1,21 @@
+//! What happened, on its way from those who see it to the desk.
+
+use std::sync::Arc;
+
+use sinew_model::{ConnectionName, Failure};
+use sinew_stdx::Timestamp;
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+pub(crate) enum Signal {
+    DeadLetter { flow: Arc<str>, step: Arc<str>, failure: Failure, at: Timestamp },
+    LetterSettled { flow: Arc<str> },
+    BreakerOpened { connection: ConnectionName, failure: Failure, at: Timestamp },
+    BreakerClosed { connection: ConnectionName, at: Timestamp },
+    CredentialFailed { connection: ConnectionName, failure: Failure, at: Timestamp },
+    CredentialRecovered { connection: ConnectionName, at: Timestamp },
+    Drifted { operation: Arc<str>, failure: Failure, at: Timestamp },
+    OverBudget { flow: Arc<str>, message: Arc<str>, at: Timestamp },
+    PollFailed { flow: Arc<str>, failure: Failure, at: Timestamp },
+    PollRecovered { flow: Arc<str>, at: Timestamp },
+}

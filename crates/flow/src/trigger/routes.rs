@@ -1,0 +1,91 @@
+//! Where deliveries go: the webhooks of a snapshot by their path, with everything that can be made ready before.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sinew_mapping::{Expression, Limits, Moment, Scope};
+use sinew_model::{Answer, EventName, Flow, Principal, PrincipalKind, Snapshot, Trace, Trigger, Webhook};
+use sinew_stdx::{Json, Timestamp};
+use sinew_vault::SecretSource;
+
+use super::reply::Rejection;
+use super::verify::{Repeat, Verifier};
+use crate::Submission;
+
+/// How long the event's name may be searched for in a payload.
+const EVENT_TIME_MAX: Duration = Duration::from_millis(200);
+
+/// The webhooks of a snapshot.
+#[derive(Default)]
+pub(crate) struct Routes {
+    by_path: HashMap<Arc<str>, Arc<Route>>,
+}
+
+/// The webhook of one flow.
+pub(crate) struct Route {
+    flow: Arc<Flow>,
+    event: Option<(EventName, Expression)>,
+    principal: Principal,
+    pub(crate) verifier: Verifier,
+    pub(crate) body_max: u64,
+    pub(crate) answer: Answer,
+}
+
+impl Routes {
+    pub(crate) fn of(snapshot: &Snapshot, secrets: &Arc<dyn SecretSource>) -> Self {
+        let hooks = snapshot.flows.values().filter_map(|flow| match &flow.trigger {
+            Trigger::Webhook(webhook) => {
+                let route = Route::new(Arc::clone(flow), webhook, secrets);
+                Some((Arc::clone(&webhook.path), Arc::new(route)))
+            }
+            _ => None,
+        });
+        Self { by_path: hooks.collect() }
+    }
+
+    pub(crate) fn find(&self, path: &str) -> Option<Arc<Route>> {
+        self.by_path.get(path).cloned()
+    }
+}
+
+impl Route {
+    fn new(flow: Arc<Flow>, webhook: &Webhook, secrets: &Arc<dyn SecretSource>) -> Self {
+        Self {
+            event: webhook.event.clone().zip(webhook.event_of.clone()),
+            principal: Principal::new(PrincipalKind::Consumer, Arc::clone(&webhook.path)),
+            verifier: Verifier::new(webhook, secrets),
+            body_max: webhook.body_max.0,
+            answer: webhook.answer,
+            flow,
+        }
+    }
+
+    /// Whether the payload is of the event that starts this flow.
+    pub(crate) fn is_wanted(&self, payload: &Json, now: Timestamp) -> Result<bool, Rejection> {
+        let Some((wanted, event_of)) = &self.event else { return Ok(true) };
+        let limits = Limits { time: EVENT_TIME_MAX, ..Limits::default() };
+        let name = event_of
+            .evaluate(&Scope::root(payload), Moment { now, seed: 0 }, &limits)
+            .map_err(|e| Rejection::unacceptable(format!("the event's name cannot be read: {e}")))?;
+        Ok(name.and_then(|name| name.to::<String>().ok()).is_some_and(|name| name == wanted.as_str()))
+    }
+
+    /// The work that a payload stands for; `None` if the flow does not want it.
+    pub(crate) fn submission(
+        &self,
+        payload: Json,
+        repeat: Option<Repeat>,
+        trace: Trace,
+        now: Timestamp,
+    ) -> Result<Option<Submission>, Rejection> {
+        let read = Submission::read(&self.flow, payload, self.principal.clone(), trace, now);
+        let submission = read.map_err(|failure| Rejection::unacceptable(failure.message.to_string()))?;
+        Ok(submission.map(|mut submission| {
+            if self.flow.trigger.dedupe().is_none() {
+                submission.dedupe = repeat.map(|repeat| (repeat.key, now.plus(repeat.window)));
+            }
+            submission
+        }))
+    }
+}

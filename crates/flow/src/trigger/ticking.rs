@@ -1,0 +1,210 @@
+//! The tasks that follow clocks and poll: one for each such flow, started and ended as snapshots come and go.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use sinew_model::{Flow, FlowName, FlowVersion, Principal, PrincipalKind, Schedule, Trigger};
+use sinew_stdx::{Json, Timestamp};
+use sinew_store::CursorAdvance;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::poll;
+use super::schedule::{self, Plan, Standing, Timetable};
+use super::server::told;
+use crate::alert::Monitor;
+use crate::{Admission, Engine, Refusal, Submission};
+
+/// How long to sleep at most, so that a clock that was set is noticed.
+const NAP_MAX: Duration = Duration::from_secs(30);
+/// How long to wait when the store failed or the backlog is full.
+const AFTER_FAILURE: Duration = Duration::from_secs(5);
+/// How long a fire is remembered, should the schedule's standing be lost.
+const FIRE_REMEMBERED: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// The tasks.
+pub(crate) struct Ticking {
+    engine: Engine,
+    monitor: Option<Arc<Monitor>>,
+    tasks: Mutex<HashMap<FlowName, Task>>,
+}
+
+struct Task {
+    version: FlowVersion,
+    stop: watch::Sender<bool>,
+    ended: JoinHandle<()>,
+}
+
+/// What a task needs of its surroundings.
+pub(crate) struct Surroundings {
+    pub(crate) engine: Engine,
+    pub(crate) monitor: Option<Arc<Monitor>>,
+    stop: watch::Receiver<bool>,
+}
+
+impl Surroundings {
+    /// Waits for so long; false if the task is to end instead.
+    pub(crate) async fn wait(&mut self, span: Duration) -> bool {
+        tokio::select! {
+            () = tokio::time::sleep(span) => true,
+            () = told(&mut self.stop) => false,
+        }
+    }
+
+    /// Does something that may be left off without harm; `None` if the task is to end instead.
+    pub(crate) async fn unless_stopped<T>(&mut self, doing: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = doing => Some(done),
+            () = told(&mut self.stop) => None,
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.engine.clock().now()
+    }
+}
+
+impl Ticking {
+    pub(crate) fn new(engine: Engine, monitor: Option<Arc<Monitor>>) -> Self {
+        Self { engine, monitor, tasks: Mutex::default() }
+    }
+
+    /// Follows the engine's snapshot: tasks of flows that are gone or changed end, and new ones begin after them.
+    pub(crate) fn follow(&self) {
+        let snapshot = self.engine.snapshot();
+        let mut tasks = self.tasks.lock();
+        let mut earlier: HashMap<FlowName, Task> = tasks.drain().collect();
+        for (name, flow) in &snapshot.flows {
+            if !matches!(flow.trigger, Trigger::Schedule(_) | Trigger::Poll(_)) {
+                continue;
+            }
+            let before = earlier.remove(name);
+            let task = match before {
+                Some(task) if task.version == flow.version => task,
+                before => self.start(Arc::clone(flow), before),
+            };
+            tasks.insert(name.clone(), task);
+        }
+        for task in earlier.into_values() {
+            task.stop.send_replace(true);
+        }
+    }
+
+    fn start(&self, flow: Arc<Flow>, before: Option<Task>) -> Task {
+        let (stop, stopped) = watch::channel(false);
+        let around =
+            Surroundings { engine: self.engine.clone(), monitor: self.monitor.clone(), stop: stopped };
+        let version = flow.version.clone();
+        let ended = tokio::spawn(async move {
+            if let Some(before) = before {
+                before.stop.send_replace(true);
+                let _ = before.ended.await;
+            }
+            match &flow.trigger {
+                Trigger::Schedule(schedule) => follow_clock(around, &flow, schedule).await,
+                Trigger::Poll(trigger) => poll::follow(around, &flow, trigger).await,
+                Trigger::Webhook(_) | Trigger::Event(_) | Trigger::Manual => {}
+            }
+        });
+        Task { version, stop, ended }
+    }
+
+    pub(crate) async fn stop(self) {
+        let tasks = self.tasks.into_inner();
+        for task in tasks.values() {
+            task.stop.send_replace(true);
+        }
+        for (flow, task) in tasks {
+            if let Err(error) = task.ended.await {
+                tracing::error!(%flow, %error, "a trigger did not end by itself");
+            }
+        }
+    }
+}
+
+async fn follow_clock(mut around: Surroundings, flow: &Arc<Flow>, schedule: &Schedule) {
+    let timetable = match Timetable::new(schedule) {
+        Ok(timetable) => timetable,
+        Err(error) => return tracing::error!(flow = %flow.name, %error, "the schedule cannot be followed"),
+    };
+    let cursor: Arc<str> = format!("schedule:{}", flow.name).into();
+    let mut standing = loop {
+        match begin(&around, &timetable, &cursor).await {
+            Ok(standing) => break standing,
+            Err(error) => tracing::warn!(flow = %flow.name, %error, "the schedule's standing cannot be read"),
+        }
+        if !around.wait(AFTER_FAILURE).await {
+            return;
+        }
+    };
+    loop {
+        let now = around.now();
+        let plan = schedule::plan(Timestamp::from_millis(standing.through_ms), now, &timetable);
+        let nap = match fire(&around, flow, &timetable, &cursor, &plan, now).await {
+            Ok(true) => {
+                standing.through_ms = plan.through.as_millis();
+                plan.next.map_or(NAP_MAX, |next| next.since(around.now()).min(NAP_MAX))
+            }
+            Ok(false) => AFTER_FAILURE,
+            Err(error) => {
+                tracing::warn!(flow = %flow.name, %error, "the schedule could not fire; trying again");
+                AFTER_FAILURE
+            }
+        };
+        if !around.wait(nap).await {
+            return;
+        }
+    }
+}
+
+/// Where the schedule stands. One that is new counts from now, and durably so: what is missed from here on is known.
+async fn begin(around: &Surroundings, timetable: &Timetable, cursor: &Arc<str>) -> Result<Standing, Refusal> {
+    let store = around.engine.store();
+    let kept = store.cursor(Arc::clone(cursor)).await?;
+    if let Some(standing) = kept.and_then(|kept| timetable.read_standing(&kept)) {
+        return Ok(standing);
+    }
+    let standing = timetable.standing(around.now());
+    store.set_cursor(advance(cursor, &standing)).await?;
+    Ok(standing)
+}
+
+/// Fires what is due, in one transaction with the schedule's standing. False if there is no room for it.
+async fn fire(
+    around: &Surroundings,
+    flow: &Arc<Flow>,
+    timetable: &Timetable,
+    cursor: &Arc<str>,
+    plan: &Plan,
+    now: Timestamp,
+) -> Result<bool, Refusal> {
+    if plan.skipped > 0 {
+        tracing::warn!(flow = %flow.name, skipped = plan.skipped, "missed fires are skipped, as the flow says");
+    }
+    if plan.fires.is_empty() && plan.skipped == 0 {
+        return Ok(true);
+    }
+    let submissions = plan.fires.iter().map(|fire| {
+        let principal = Principal::new(PrincipalKind::Node, "schedule");
+        let trace = around.engine.new_trace();
+        let payload = schedule::payload(fire, now);
+        let mut submission = Submission::new(Arc::clone(flow), payload, principal, trace);
+        let key = Arc::from(format!("schedule:{}", fire.scheduled_at));
+        submission.dedupe = Some((key, now.plus(FIRE_REMEMBERED)));
+        submission
+    });
+    let submissions: Vec<_> = submissions.collect();
+    let advance = advance(cursor, &timetable.standing(plan.through));
+    let admissions = around.engine.submit(submissions, Some(advance)).await?;
+    if admissions.contains(&Admission::BacklogFull) {
+        tracing::warn!(flow = %flow.name, "the schedule waits: the flow's backlog is full");
+        return Ok(false);
+    }
+    Ok(true)
+}
+
+fn advance(cursor: &Arc<str>, standing: &Standing) -> CursorAdvance {
+    CursorAdvance { name: Arc::clone(cursor), value: Json::of(standing).as_str().into() }
+}

@@ -1,0 +1,139 @@
+//! The way of a delivery, from its request to its answer.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderValue, Method, Request};
+use hyper::body::Incoming;
+use parking_lot::RwLock;
+use sinew_diag::codes::trigger;
+use sinew_model::{Answer, Trace};
+use sinew_store::{RunId, RunStatus};
+use sinew_vault::SecretSource;
+
+use super::TriggerOptions;
+use super::body::BodyReader;
+use super::payload;
+use super::probe::Readiness;
+use super::reply::{self, Rejection, Reply};
+use super::routes::{Route, Routes};
+use crate::{Admission, Engine, RunEnd, Submission};
+
+/// What all deliveries share.
+pub(crate) struct Hooks {
+    engine: Engine,
+    secrets: Arc<dyn SecretSource>,
+    routes: RwLock<Arc<Routes>>,
+    bodies: BodyReader,
+    readiness: Readiness,
+    runs_url: String,
+}
+
+impl Hooks {
+    pub(crate) fn new(engine: Engine, options: &TriggerOptions) -> Self {
+        let public_url = options.public_url.as_deref().unwrap_or_default().trim_end_matches('/');
+        let hooks = Self {
+            engine,
+            secrets: Arc::clone(&options.secrets),
+            routes: RwLock::default(),
+            bodies: BodyReader::new(options.limits.bodies_max, options.limits.body_patience),
+            readiness: Readiness::default(),
+            runs_url: format!("{public_url}/v1/runs/"),
+        };
+        hooks.follow();
+        hooks
+    }
+
+    /// Takes deliveries for the flows of the engine's snapshot.
+    pub(crate) fn follow(&self) {
+        let routes = Routes::of(&self.engine.snapshot(), &self.secrets);
+        *self.routes.write() = Arc::new(routes);
+    }
+
+    fn url(&self, run: RunId) -> String {
+        format!("{}{run}", self.runs_url)
+    }
+}
+
+/// Answers one request.
+pub(crate) async fn answer(hooks: Arc<Hooks>, request: Request<Incoming>) -> Result<Reply, Infallible> {
+    match request.uri().path() {
+        "/healthz" => return Ok(reply::json(http::StatusCode::OK, r#"{"status":"ok"}"#.to_owned())),
+        "/readyz" => return Ok(hooks.readiness.answer(&hooks.engine).await),
+        _ => {}
+    }
+    let trace = trace_of(request.headers()).unwrap_or_else(|| hooks.engine.new_trace());
+    let delivered = deliver(&hooks, request, trace).await;
+    let mut reply = delivered.unwrap_or_else(|rejection| reply::problem(&rejection, trace));
+    if let Ok(traceparent) = HeaderValue::try_from(trace.to_string()) {
+        reply.headers_mut().insert("traceparent", traceparent);
+    }
+    Ok(reply)
+}
+
+fn trace_of(headers: &HeaderMap) -> Option<Trace> {
+    headers.get("traceparent").and_then(|value| value.to_str().ok()).and_then(Trace::parse)
+}
+
+/// The steps of a delivery. What is refused on the way leaves nothing behind.
+async fn deliver(hooks: &Arc<Hooks>, request: Request<Incoming>, trace: Trace) -> Result<Reply, Rejection> {
+    let route = find(hooks, &request)?;
+    let (head, body) = request.into_parts();
+    let body = hooks.bodies.read(body, route.body_max).await?;
+    let now = hooks.engine.clock().now();
+    let repeat = route.verifier.verify(&head.headers, &body.bytes, now)?;
+    let payload = payload::parse(&head.headers, &body.bytes).map_err(Rejection::unacceptable)?;
+    drop(body);
+    if !route.is_wanted(&payload, now)? {
+        return Ok(reply::ignored());
+    }
+    let Some(submission) = route.submission(payload, repeat, trace, now)? else {
+        return Ok(reply::ignored());
+    };
+    submit(hooks, route.answer, submission).await
+}
+
+fn find(hooks: &Hooks, request: &Request<Incoming>) -> Result<Arc<Route>, Rejection> {
+    let path = request.uri().path();
+    let route = path.strip_prefix("/hooks/").and_then(|name| hooks.routes.read().find(name));
+    let route =
+        route.ok_or_else(|| Rejection::new(404, trigger::NO_SUCH_HOOK, "no flow listens at this path"))?;
+    if request.method() != Method::POST {
+        let detail = format!("deliveries come by POST, not {}", request.method());
+        return Err(Rejection::new(405, trigger::WRONG_METHOD, detail));
+    }
+    Ok(route)
+}
+
+/// Has the engine accept it. That goes on if the sender hangs up meanwhile: work that is durable has to be driven too.
+async fn submit(hooks: &Arc<Hooks>, answer: Answer, submission: Submission) -> Result<Reply, Rejection> {
+    let engine = hooks.engine.clone();
+    let work = tokio::spawn(async move {
+        match answer {
+            Answer::Accepted => {
+                let admissions = engine.submit(vec![submission], None).await?;
+                Ok((admissions.first().copied().unwrap_or(Admission::BacklogFull), None))
+            }
+            Answer::Result(patience) => engine.submit_and_wait(submission, patience).await,
+        }
+    });
+    let ended = work.await.map_err(|error| {
+        tracing::error!(%error, "a delivery could not be kept");
+        Rejection::busy(trigger::OVERLOADED, "the delivery could not be kept; send again later")
+    })?;
+    match ended? {
+        (Admission::Accepted(run), None) => Ok(reply::accepted(run, hooks.url(run))),
+        (Admission::Accepted(run), Some(end)) => finished(hooks, run, &end),
+        (Admission::Duplicate(run), _) => Ok(reply::duplicate(run, hooks.url(run))),
+        (Admission::BacklogFull, _) => Err(Rejection::backlog_full()),
+    }
+}
+
+/// What came of a run whose sender waited. Why it failed is told to those who may look at runs.
+fn finished(hooks: &Hooks, run: RunId, end: &RunEnd) -> Result<Reply, Rejection> {
+    if end.status == RunStatus::Finished {
+        return Ok(reply::result(end.result.as_ref(), hooks.url(run)));
+    }
+    let detail = format!("the delivery was accepted, but its run {run} ended as `{}`", end.status.as_str());
+    Err(Rejection::new(500, trigger::RUN_FAILED, detail).of_run(run))
+}

@@ -267,6 +267,10 @@ impl Core {
     }
 
     /// Hands a message to a run that is in memory; gives it back if it is not.
+    #[expect(
+        clippy::result_large_err,
+        reason = "the message is moved on at once, and boxed by none of its senders"
+    )]
     pub(crate) fn post(&self, run: RunId, message: Message) -> Result<(), Message> {
         match self.mailboxes.lock().get(&run) {
             Some(mailbox) => mailbox.send(message).map_err(|e| e.0),

@@ -48,7 +48,7 @@ pub enum Admission {
 }
 
 /// How long effects inside Sinew (events, sub-flows) are recognised when they are repeated.
-const EFFECT_DEDUPE_FOR: Duration = Duration::from_secs(30 * 86_400);
+const EFFECT_DEDUPE_FOR: Duration = Duration::from_hours(30 * 24);
 
 impl Submission {
     /// Plain work for a flow.
@@ -74,7 +74,7 @@ impl Submission {
         trace: Trace,
         now: Timestamp,
     ) -> Result<Option<Self>, Failure> {
-        let trigger = Payload { trigger: &flow.trigger, payload: &payload, now };
+        let trigger = Arrival { trigger: &flow.trigger, payload: &payload, now };
         if !trigger.is_wanted()? {
             return Ok(None);
         }
@@ -85,13 +85,13 @@ impl Submission {
 }
 
 /// A payload before its trigger.
-struct Payload<'a> {
+struct Arrival<'a> {
     trigger: &'a Trigger,
     payload: &'a Json,
     now: Timestamp,
 }
 
-impl Payload<'_> {
+impl Arrival<'_> {
     fn evaluate(&self, what: &str, expression: &sinew_mapping::Expression) -> Result<Option<Json>, Failure> {
         let moment = Moment { now: self.now, seed: 0 };
         expression.evaluate(&Scope::root(self.payload), moment, &Limits::default()).map_err(|e| {
@@ -145,12 +145,11 @@ impl Engine {
         submission.run = Some(run);
         let end = self.core.wait_for(run);
         let admission = self.submit(vec![submission], None).await.map(|all| all[0]);
-        let end = match admission {
-            Ok(Admission::Accepted(_)) => tokio::time::timeout(patience, end).await.ok().and_then(Result::ok),
-            _ => {
-                drop(end);
-                None
-            }
+        let end = if let Ok(Admission::Accepted(_)) = admission {
+            tokio::time::timeout(patience, end).await.ok().and_then(Result::ok)
+        } else {
+            drop(end);
+            None
         };
         self.core.stop_waiting(run);
         Ok((admission?, end))

@@ -12,10 +12,12 @@ use crate::Refusal;
 /// Earlier versions kept in memory at most; more are read again when needed.
 const KEPT_MAX: usize = 256;
 
+type NameAndVersion = (Arc<str>, FlowVersion);
+
 /// Earlier versions of flows that runs still go by.
 #[derive(Debug, Default)]
 pub(crate) struct Versions {
-    earlier: Mutex<HashMap<(Arc<str>, FlowVersion), Arc<Flow>>>,
+    earlier: Mutex<HashMap<NameAndVersion, Arc<Flow>>>,
 }
 
 impl Versions {

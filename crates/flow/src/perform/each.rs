@@ -342,7 +342,9 @@ async fn run_item(
         }
         match doing.next().await {
             Some(records) => {
-                records.into_iter().for_each(|record| fold(&mut machine, performer.core.now(), record))
+                for record in records {
+                    fold(&mut machine, performer.core.now(), record);
+                }
             }
             // Nothing under way: a retry is due later. Items wait for it in memory.
             None => match machine.next_due() {

@@ -7,8 +7,8 @@ use crate::memory::Running;
 use crate::state::State;
 use crate::tx::{Done, Tx};
 
-/// Expired dedupe keys deleted beside each one that is added, so that they cannot pile up.
-const EXPIRED_PER_ADDED: u32 = 2;
+/// After how many added dedupe keys expired ones are deleted, twice as many, so that they cannot pile up.
+const EXPIRED_EVERY: u32 = 32;
 
 /// How long an expired dedupe key is kept: a clock that is set back by less than that finds it again.
 const EXPIRED_GRACE_MS: i64 = 3_600_000;
@@ -115,7 +115,10 @@ fn insert(tx: &mut Tx<'_>, flow: i64, state: State, run: &NewRun) -> Done<()> {
             id,
             until.as_millis(),
         ))?;
-        drop_expired(tx, run.accepted_at.as_millis(), EXPIRED_PER_ADDED)?;
+        tx.mem.deduped = (tx.mem.deduped + 1) % EXPIRED_EVERY;
+        if tx.mem.deduped == 0 {
+            drop_expired(tx, run.accepted_at.as_millis(), 2 * EXPIRED_EVERY)?;
+        }
     }
     tx.note_skew(run.run, run.accepted_at)?;
     tx.mem.count(flow, None, Some(state));

@@ -9,7 +9,7 @@ use crate::fault::{file_error, store_error};
 use crate::options::SqliteOptions;
 
 /// How long a connection waits for another of this process, in the rare moments when SQLite makes it.
-const BUSY_MAX: Duration = Duration::from_secs(5);
+pub(crate) const BUSY_MAX: Duration = Duration::from_secs(5);
 /// Prepared statements kept per connection; there are fewer kinds than that.
 const STATEMENTS_MAX: usize = 128;
 

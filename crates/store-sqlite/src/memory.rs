@@ -21,6 +21,8 @@ pub(crate) struct Memory {
     pub(crate) next_n: i64,
     /// How far an id's time and the time of what it names were ever apart.
     pub(crate) skew_ms: i64,
+    /// Dedupe keys added since expired ones were last deleted.
+    pub(crate) deduped: u32,
     /// The flow that was served last, by lane.
     pub(crate) turns: [i64; State::LANES.len()],
 }

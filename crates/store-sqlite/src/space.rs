@@ -106,6 +106,6 @@ impl Space {
             file.write_all(&piece)?;
             left -= piece.len() as u64;
         }
-        file.sync_all()
+        Ok(())
     }
 }

@@ -11,16 +11,21 @@ use crate::{
 /// Runs and their journals: what the engine lives on.
 pub trait Journal: Send + Sync {
     /// Accepts runs and moves a cursor, in one transaction. Answers are in the order of the runs.
+    ///
+    /// Without a cursor each run is taken or refused by itself. With one, all are taken (or are duplicates) and the
+    /// cursor moves; or, if a backlog has no room for one of them, nothing happens and all are answered
+    /// [`Admitted::BacklogFull`].
     fn accept(&self, runs: Vec<NewRun>, cursor: Option<CursorAdvance>) -> Pending<Vec<Admitted>>;
 
-    /// Writes more of a run.
+    /// Writes more of a run that was accepted as started, or claimed, by this node; else [`crate::StoreError::NotClaimed`].
     fn write(&self, write: RunWrite) -> Pending<Written>;
 
     /// The whole of a run, or `None`.
     fn load(&self, run: RunId) -> Pending<Option<StoredRun>>;
 
     /// Takes up to `limit` runs from the backlog: interactive before batch, then fair shares by flow, oldest first;
-    /// none of the flows in `full`. They are this node's to run from now on.
+    /// none of the flows in `full`. They are this node's to run from now on. What an earlier epoch left running goes
+    /// before what has not begun; a run that waits for its ordering key is not given out.
     fn claim_queued(&self, limit: u32, full: Vec<Arc<str>>) -> Pending<Vec<RunId>>;
 
     /// Takes up to `limit` resting runs whose time has come, earliest first.
@@ -31,6 +36,8 @@ pub trait Journal: Send + Sync {
 
     /// Takes one run that is resting, queued or dead, to signal, cancel or revive it. False if it is not in such a
     /// state (it is running, or final) or does not exist.
+    ///
+    /// A dead run that had let others pass goes before those with its ordering key that have not begun by now.
     fn claim(&self, run: RunId) -> Pending<bool>;
 
     /// When the next resting run is due.

@@ -125,7 +125,6 @@ impl Stages<'_> {
             }
         }
         drop(permit);
-        let key_sent = formed.key_sent;
         trail.formed = Some(formed);
 
         let outcome = match exchanged {
@@ -135,7 +134,7 @@ impl Stages<'_> {
                 let errors = &self.state.connection.connector.errors;
                 let known = (&trail.credential, &trail.refused);
                 let masker = || masker(self.state, known.0.as_ref(), known.1);
-                let read = respond::read(self.plan, errors, reply, key_sent, self.core.now(), masker);
+                let read = respond::read(self.plan, errors, reply, self.core.now(), masker);
                 no_token.map_or(read, Err)
             }
             Err(unanswered) => Err(unanswered.failure),

@@ -4,7 +4,7 @@ use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use sinew_diag::codes::call as codes;
 use sinew_model::{
-    BodyKind, Connection, Effect, Failure, Idempotency, Operation, Parameter, ParameterLocation, Reason,
+    BodyKind, Connection, Failure, Idempotency, Operation, Parameter, ParameterLocation, Reason,
 };
 
 const AGENT: &str = concat!("sinew/", env!("CARGO_PKG_VERSION"));
@@ -112,16 +112,6 @@ impl Plan {
             key_header,
             splits_input,
         })
-    }
-
-    /// Whether the system may act once more if the call is sent once more.
-    pub(crate) fn acts_twice(&self, key_sent: bool) -> bool {
-        self.operation.effect != Effect::Read
-            && match self.operation.idempotency {
-                Idempotency::Natural => false,
-                Idempotency::Key { .. } => !key_sent,
-                Idempotency::None => true,
-            }
     }
 }
 

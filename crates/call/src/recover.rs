@@ -59,11 +59,11 @@ pub(crate) fn classify(status: u16) -> Meaning {
     line.map_or(Meaning::Refused, |(_, meaning)| *meaning)
 }
 
-/// The reason and code of a failed call. `acts_twice`: the system would act once more if the call came once more, so
-/// that one which broke on the way must not simply be sent again.
-pub(crate) fn reason_of(meaning: Meaning, acts_twice: bool) -> (Reason, Code) {
+/// The reason and code of a failed call. Of a write that broke on the way it is not known whether it took effect, also
+/// if the system recognises repetitions: that makes it safe to ask again, and tells nothing if the asking is in vain.
+pub(crate) fn reason_of(meaning: Meaning, writes: bool) -> (Reason, Code) {
     match meaning {
-        Meaning::Broke if acts_twice => (Reason::Unknown, codes::EFFECT_UNKNOWN),
+        Meaning::Broke if writes => (Reason::Unknown, codes::EFFECT_UNKNOWN),
         Meaning::Broke | Meaning::Busy => (Reason::Unavailable, codes::UNAVAILABLE),
         Meaning::TooOften => (Reason::RateLimited, codes::RATE_LIMITED),
         Meaning::WhoAreYou => (Reason::Credential, codes::CREDENTIAL_REFUSED),
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn every_status_means_something() {
-        for (status, reason, reason_if_it_acts_twice) in [
+        for (status, reason, reason_if_it_writes) in [
             (302, Reason::Rejected, Reason::Rejected),
             (400, Reason::Rejected, Reason::Rejected),
             (401, Reason::Credential, Reason::Credential),
@@ -246,7 +246,7 @@ mod tests {
             (999, Reason::Rejected, Reason::Rejected),
         ] {
             assert_eq!(reason_of(classify(status), false).0, reason, "{status}");
-            assert_eq!(reason_of(classify(status), true).0, reason_if_it_acts_twice, "{status}");
+            assert_eq!(reason_of(classify(status), true).0, reason_if_it_writes, "{status}");
         }
     }
 }

@@ -29,8 +29,6 @@ pub(crate) struct Formed {
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-    /// Whether the system will recognise a repetition by its key.
-    pub(crate) key_sent: bool,
 }
 
 /// Forms a request. `target` replaces the URL where an earlier answer named it (`Link` pagination).
@@ -71,7 +69,7 @@ pub(crate) fn form(
     if body.is_empty() {
         headers.remove(http::header::CONTENT_TYPE);
     }
-    Ok(Formed { uri, headers, body, key_sent: key.is_some() })
+    Ok(Formed { uri, headers, body })
 }
 
 impl Formed {

@@ -34,12 +34,11 @@ pub(crate) fn read(
     plan: &Plan,
     errors: &ErrorShape,
     reply: &Reply,
-    key_sent: bool,
     now: Timestamp,
     masker: impl FnOnce() -> Masker,
 ) -> Result<Answer, Failure> {
     if !reply.status.is_success() {
-        return Err(refusal(plan, errors, reply, key_sent, now, &masker()));
+        return Err(refusal(plan, errors, reply, now, &masker()));
     }
     let body = reply.body.as_ref().map_err(|error| no_body(plan, reply.status, error))?;
     let value =
@@ -57,14 +56,7 @@ pub(crate) fn read(
 }
 
 /// A status that is no success, in the system's own words as far as it has any.
-fn refusal(
-    plan: &Plan,
-    errors: &ErrorShape,
-    reply: &Reply,
-    key_sent: bool,
-    now: Timestamp,
-    masker: &Masker,
-) -> Failure {
+fn refusal(plan: &Plan, errors: &ErrorShape, reply: &Reply, now: Timestamp, masker: &Masker) -> Failure {
     let status = reply.status;
     let spent = told::spent_for(&reply.headers, now);
     let retry_after = told::retry_after(&reply.headers, now);
@@ -73,7 +65,7 @@ fn refusal(
         // Some systems say "too often" with 403.
         meaning = classify(StatusCode::TOO_MANY_REQUESTS.as_u16());
     }
-    let (reason, code) = reason_of(meaning, plan.acts_twice(key_sent));
+    let (reason, code) = reason_of(meaning, plan.operation.effect != Effect::Read);
     let words = reply.body.as_ref().ok().and_then(|body| words(errors, &reply.headers, body, now));
     let mut message = format!("`{}` answered {status}", plan.shown);
     if let Some(words) = words {

@@ -142,7 +142,7 @@ fn redirected(
         let own = [USER_AGENT, ACCEPT].map(|name| (name.clone(), headers.get(name).cloned()));
         headers = own.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
     }
-    let there = Formed { uri: next.clone(), headers, body, key_sent: false };
+    let there = Formed { uri: next.clone(), headers, body };
     let nobody = Credential::none();
     let mut request =
         there.dressed(plan, if at_home { credential } else { &nobody }).map_err(|f| f.message.to_string())?;

@@ -113,6 +113,9 @@ pub struct CallAction {
     pub attempts_made: u32,
     /// There is an intent without an answer: it may have been sent, and must not simply be sent again.
     pub uncertain: bool,
+    /// An earlier attempt may have taken effect: a destination that can be asked is asked before it is sent again, and
+    /// if it fails for good nobody knows whether the effect is there.
+    pub doubtful: bool,
 }
 
 /// The items of an `each`.

@@ -40,6 +40,7 @@ impl Machine {
             idempotency_key: idempotency_key(run, item, name, edits).into(),
             attempts_made: 0,
             uncertain: false,
+            doubtful: self.is_doubtful(name),
         })
     }
 

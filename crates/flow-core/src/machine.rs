@@ -1,9 +1,11 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use sinew_diag::codes::engine;
 use sinew_mapping::{Limits, project};
-use sinew_model::{Attempt, Block, Each, Failure, Flow, FlowVersion, Principal, Step, StepKind, Trace};
+use sinew_model::{
+    Attempt, Block, Each, Failure, Flow, FlowVersion, Principal, Reason, Step, StepKind, Trace,
+};
 use sinew_stdx::{Json, Timestamp};
 use sinew_store::{DeadId, RunId, RunStatus};
 
@@ -94,6 +96,9 @@ pub struct Machine {
     trace: Trace,
     parent: Option<(RunId, Arc<str>)>,
     attempts: HashMap<Arc<str>, Vec<Attempt>>,
+    doubtful: HashSet<Arc<str>>,
+    /// It is an item that is run again: whatever it calls may have been called before.
+    repeats: bool,
     state: RunState,
     settled: u32,
 }
@@ -139,6 +144,8 @@ impl Machine {
             trace: *trace,
             parent: parent.clone(),
             attempts: HashMap::new(),
+            doubtful: HashSet::new(),
+            repeats: item.is_some(),
             state: RunState::Going,
             settled: 0,
         })
@@ -162,6 +169,8 @@ impl Machine {
             trace: self.trace,
             parent: None,
             attempts: HashMap::new(),
+            doubtful: HashSet::new(),
+            repeats: false,
             state: RunState::Going,
             settled: 0,
         }
@@ -180,6 +189,11 @@ impl Machine {
             }
             Record::Settled { step, outcome, attempts } => {
                 self.remember(step, attempts);
+                if let Outcome::Failed(failure) = outcome
+                    && may_be_there(failure)
+                {
+                    self.doubtful.insert(Arc::clone(step));
+                }
                 let order = self.next_order();
                 self.move_step(step, StepState::Settled { outcome: outcome.clone(), at, order })?;
             }
@@ -259,6 +273,8 @@ impl Machine {
         if let Some(input) = input {
             let edits = self.edited.get(step).map_or(0, |(edits, _)| *edits) + 1;
             self.edited.insert(Arc::clone(step), (edits, input.clone()));
+            // Another call, which nobody has made yet.
+            self.doubtful.remove(step);
         }
         if let Some(trigger) = trigger {
             self.trigger = trigger.clone();
@@ -267,6 +283,9 @@ impl Machine {
 
     /// Failed attempts are kept in memory until the step settles, for the dead letter.
     fn remember(&mut self, step: &Arc<str>, attempts: &[Attempt]) {
+        if attempts.iter().filter_map(|attempt| attempt.failure.as_ref()).any(may_be_there) {
+            self.doubtful.insert(Arc::clone(step));
+        }
         if !attempts.is_empty() {
             self.attempts.entry(Arc::clone(step)).or_default().extend_from_slice(attempts);
         }
@@ -336,6 +355,11 @@ impl Machine {
     /// Whether a step is being tried again later.
     pub fn is_backing_off(&self) -> bool {
         self.steps.values().any(|state| matches!(state, StepState::BackingOff { .. }))
+    }
+
+    /// Whether a call of this step may have taken effect, although none was answered as it should.
+    pub(crate) fn is_doubtful(&self, step: &str) -> bool {
+        self.repeats || self.doubtful.contains(step)
     }
 
     /// The failed attempts of a step so far.
@@ -414,6 +438,11 @@ impl Machine {
         }
         env
     }
+}
+
+/// Whether a call that failed like this may have taken effect: nobody knows, or it did and its answer cannot be used.
+pub(crate) fn may_be_there(failure: &Failure) -> bool {
+    matches!(failure.reason, Reason::Unknown | Reason::Drift)
 }
 
 pub(crate) fn find<'a>(block: &'a Block, name: &str) -> Option<&'a Step> {

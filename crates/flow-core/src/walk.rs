@@ -7,7 +7,7 @@ use sinew_model::{Block, Branch, Each, Failure, Flow, OnFailure, Parallel, Step,
 use sinew_stdx::{Json, Timestamp};
 
 use crate::action::Action;
-use crate::machine::{Machine, StepState, Taken};
+use crate::machine::{Machine, StepState, Taken, may_be_there};
 use crate::record::Outcome;
 use crate::undo::Undoable;
 use crate::{Env, ParkedFor, Signal, failure};
@@ -57,6 +57,9 @@ impl Machine {
                 Ok(result) => pass.actions.push(Action::Finish { result }),
                 Err(failed) => pass.actions.push(die(*failed)),
             },
+            // What may have taken effect cannot be taken back unseen, and must not be left standing while all around it
+            // is: somebody has to look.
+            Come::Failed(failed) if may_be_there(&failed.failure) => pass.actions.push(die(*failed)),
             Come::Failed(failed) if self.item.is_none() && flow.on_failure == OnFailure::Undo => {
                 self.undo(&flow, *failed, &mut pass);
             }

@@ -121,7 +121,8 @@ fn word(action: &Action) -> String {
     match action {
         Action::Call(call) => {
             let uncertain = if call.uncertain { " (uncertain)" } else { "" };
-            format!("call {} {}{uncertain}", call.step, call.input)
+            let doubtful = if call.doubtful { " (doubtful)" } else { "" };
+            format!("call {} {}{uncertain}{doubtful}", call.step, call.input)
         }
         Action::Each { step, .. } => format!("each {step}"),
         Action::Park { step, wait } => format!("park {step} for {}", wait.word()),
@@ -230,6 +231,36 @@ fn an_undo_that_fails_is_a_dead_letter_and_goes_on_when_replayed() {
     let by = Principal::new(PrincipalKind::User, "me");
     run.put(Record::Revived { step: "b~undo".into(), by, input: None, trigger: None, version: None });
     assert_eq!(run.due(), [r#"call b~undo {"id":"y"}"#]);
+}
+
+#[test]
+fn what_may_have_taken_effect_is_not_passed_over_by_an_undo() {
+    for reason in [Reason::Unknown, Reason::Drift] {
+        let mut run = Run::of(UNDO, "{}");
+        run.due();
+        run.ok("a", r#"{"id":"x"}"#).due();
+        run.fails("b", reason);
+        let wanted = [format!(r#"die at b: {} {{"n":2}}"#, reason.as_str())];
+        assert_eq!((run.due_after_crash(), run.due()), (wanted.to_vec(), wanted.to_vec()));
+    }
+}
+
+#[test]
+fn a_replay_of_what_may_have_taken_effect_says_so_unless_it_is_another_call() {
+    let replayed = |reason, input: Option<Json>| {
+        let mut run = Run::of("steps: [{ a: { call: shop.make, with: { n: 1 } } }]\n", "{}");
+        run.due();
+        run.fails("a", reason).due();
+        let letter = run.id();
+        run.put(Record::Dead { step: "a".into(), failure: failure(reason), letter });
+        let by = Principal::new(PrincipalKind::User, "me");
+        run.put(Record::Revived { step: "a".into(), by, input, trigger: None, version: None });
+        run.due_after_crash()
+    };
+    assert_eq!(replayed(Reason::Unknown, None), [r#"call a {"n":1} (doubtful)"#]);
+    assert_eq!(replayed(Reason::Drift, None), [r#"call a {"n":1} (doubtful)"#]);
+    assert_eq!(replayed(Reason::Rejected, None), [r#"call a {"n":1}"#]);
+    assert_eq!(replayed(Reason::Unknown, Some(Json::from_printed(r#"{"n":2}"#))), [r#"call a {"n":2}"#]);
 }
 
 #[test]

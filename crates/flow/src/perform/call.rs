@@ -4,7 +4,7 @@ use std::time::Duration;
 use sinew_call::{CallRequest, Decision, ProbeResult, decide};
 use sinew_diag::codes::engine as code;
 use sinew_flow_core::{CallAction, Outcome, Record};
-use sinew_model::{Attempt, Connection, Failure, Idempotency, Operation, Reason, Snapshot};
+use sinew_model::{Attempt, Connection, Effect, Failure, Idempotency, Operation, Reason, Snapshot};
 use sinew_stdx::{Json, Random};
 
 use super::Performer;
@@ -50,12 +50,13 @@ pub(crate) async fn call(
     let mut trying = Trying {
         random: Random::seeded(performer.core.chance()),
         made: action.attempts_made,
+        doubtful: action.doubtful,
         attempts: Vec::new(),
         performer,
         action,
         request,
     };
-    if trying.action.uncertain
+    if trying.must_ask_first()
         && let Some(records) = trying.resolve_uncertain().await
     {
         return records;
@@ -97,6 +98,8 @@ struct Trying {
     request: CallRequest,
     random: Random,
     made: u32,
+    /// An attempt may have taken effect, and nothing since has told.
+    doubtful: bool,
     /// Those that failed.
     attempts: Vec<Attempt>,
 }
@@ -120,14 +123,19 @@ impl Trying {
             Err(failure) => failure,
         };
         self.attempts.push(attempt);
+        if self.doubtful && is_gone(&self.request.operation, &failure) {
+            return Next::Over(self.settled(Ok(Json::null())));
+        }
+        self.doubtful |= failure.reason == Reason::Unknown;
         let operation = &self.request.operation;
         let (retry, once) = (&self.action.retry, self.action.at_least_once);
         match decide(&failure, operation, retry, self.made, once, &mut self.random) {
-            Decision::GiveUp => Next::Over(self.settled(Err(failure))),
+            Decision::GiveUp => Next::Over(self.give_up(failure).await),
             Decision::Retry { after } => self.wait(after).await,
             Decision::Probe => match self.performer.core.caller.probe(&self.request).await {
                 ProbeResult::Found(value) => Next::Over(self.settled(Ok(value))),
                 ProbeResult::NotFound if self.made < self.action.retry.attempts.get() => {
+                    self.doubtful = false;
                     let wait = self.action.retry.backoff.wait(self.made, &mut self.random);
                     self.wait(wait).await
                 }
@@ -140,6 +148,35 @@ impl Trying {
                 ProbeResult::NoProbe | ProbeResult::Failed(_) => Next::Over(self.settled(Err(failure))),
             },
         }
+    }
+
+    /// Whether the destination has to be asked before anything is sent.
+    fn must_ask_first(&self) -> bool {
+        let operation = &self.request.operation;
+        let acts_twice = operation.idempotency == Idempotency::None && operation.probe.is_some();
+        self.action.uncertain || (self.doubtful && acts_twice)
+    }
+
+    /// It fails for good. If an earlier attempt may have taken effect, the last one's failure does not tell whether it
+    /// did.
+    async fn give_up(&mut self, mut failure: Failure) -> Performed {
+        let open = self.doubtful && self.request.operation.effect != Effect::Read;
+        if open && failure.reason != Reason::Unknown && failure.reason != Reason::Drift {
+            match self.performer.core.caller.probe(&self.request).await {
+                ProbeResult::Found(value) => return self.settled(Ok(value)),
+                ProbeResult::NotFound => {}
+                ProbeResult::NoProbe | ProbeResult::Failed(_) => {
+                    failure.reason = Reason::Unknown;
+                    failure.message = format!(
+                        "an earlier attempt may have taken effect; the last one: {}",
+                        failure.message
+                    )
+                    .into();
+                    failure.help = None;
+                }
+            }
+        }
+        self.settled(Err(failure))
     }
 
     async fn wait(&mut self, after: Duration) -> Next {
@@ -206,6 +243,11 @@ impl Trying {
             attempts: std::mem::take(&mut self.attempts),
         }]
     }
+}
+
+/// Whether this is how a system answers that has done a removal before: what was to be removed is not there.
+fn is_gone(operation: &Operation, failure: &Failure) -> bool {
+    &*operation.http.method == "DELETE" && matches!(failure.status, Some(404 | 410))
 }
 
 fn unknown_after_restart(request: &CallRequest) -> Failure {

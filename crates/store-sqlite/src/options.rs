@@ -11,7 +11,8 @@ pub struct SqliteOptions {
     pub queue_max: usize,
     /// Operations in one transaction.
     pub batch_max: usize,
-    /// Room kept aside on the disk, given up when it is full so that what was accepted can still be finished.
+    /// Room kept aside on the disk, given up when it is full so that what was accepted can still be finished. It has to
+    /// take in what the write-ahead log holds, usually 4 MB.
     pub reserve_bytes: u64,
     /// What the store's file may grow to; `None` for as long as the disk has room.
     pub bytes_max: Option<u64>,

@@ -132,7 +132,8 @@ impl Writer {
             batch = self.refuse_accepting(batch);
         }
         let mut outcome = self.transact(&mut batch);
-        if matches!(outcome, Err(StoreError::Full(_))) && !self.space.is_tight() {
+        if matches!(outcome, Err(StoreError::Full(_))) {
+            // With the reserve given up and the log begun anew there is room to carry on what was accepted.
             self.space.give_up_reserve(&self.conn);
             Checkpoints::finish(&self.conn, true);
             batch = self.refuse_accepting(batch);

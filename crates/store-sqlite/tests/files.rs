@@ -13,7 +13,7 @@ use sinew_store::{
 use sinew_store_sqlite::{SqliteOptions, SqliteStore};
 
 fn options(dir: &Path) -> SqliteOptions {
-    SqliteOptions { reserve_bytes: 1 << 20, ..SqliteOptions::in_dir(dir) }
+    SqliteOptions { reserve_bytes: 6 << 20, ..SqliteOptions::in_dir(dir) }
 }
 
 fn open(dir: &Path) -> Result<SqliteStore, StoreError> {
@@ -158,7 +158,7 @@ impl SmallDisk {
     fn mount() -> Option<Self> {
         let disk = Self(tempfile::tempdir().unwrap());
         let mounted =
-            Command::new("mount").args(["-t", "tmpfs", "-o", "size=12m", "none"]).arg(disk.0.path()).output();
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=24m", "none"]).arg(disk.0.path()).output();
         mounted.is_ok_and(|out| out.status.success()).then_some(disk)
     }
 }
@@ -178,7 +178,7 @@ fn a_full_disk_stops_acceptance_only_and_recovers_when_there_is_room() {
         return;
     };
     let filler = disk.0.path().join("filler");
-    std::fs::write(&filler, vec![1; 5 << 20]).unwrap();
+    std::fs::write(&filler, vec![1; 10 << 20]).unwrap();
     let dir = disk.0.path().join("data");
     check_full_disk(options(&dir), |_| std::fs::remove_file(&filler).unwrap());
     open(&dir).unwrap().probe().wait().unwrap();

@@ -115,6 +115,21 @@ impl Server {
         Self { child, control: http(options.control), hooks: http(options.listen) }
     }
 
+    /// Starts any verb that serves, in a folder, and does not wait.
+    pub fn verb(arguments: &[&str], folder: &Path, env: &[(String, String)]) -> Self {
+        let child = Command::new(binary())
+            .args(arguments)
+            .current_dir(folder)
+            .envs(env.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("`sinew` can be started");
+        let nowhere = Http::new("http://127.0.0.1:9", None);
+        Self { child, control: nowhere.clone(), hooks: nowhere }
+    }
+
     /// Its control API.
     pub fn control(&self) -> &Http {
         &self.control

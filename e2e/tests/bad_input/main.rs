@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const MEMORY_KB_MAX: u64 = 32 * 1024;
 
 /// Takes anything, and one way never ends.
-const FLOWS: &str = r#"
+const FLOWS: &str = r"
 kind: Flow
 name: echo
 owner: { team: platform, contact: platform@example.com, runbook: runbooks/echo.md }
@@ -32,7 +32,7 @@ trigger: { webhook: { path: forever, verify: none } }
 steps:
   - turns: { map: '($turn := function($n) { $turn($n + trigger.step) }; $turn(0))' }
 result: turns
-"#;
+";
 
 fn world(seed: u64) -> World {
     World::with_own(seed, FLOWS)

@@ -37,7 +37,7 @@ impl Raw {
         let mut head =
             format!("POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\n", self.host);
         for (name, value) in headers {
-            head += &format!("{name}: {value}\r\n");
+            head.extend([name, ": ", value, "\r\n"]);
         }
         self.stream.write_all(format!("{head}\r\n").as_bytes()).unwrap();
         self
@@ -57,7 +57,7 @@ impl Raw {
 
     /// Writes JSON that never ends, up to so many bytes, until the server has had enough.
     pub fn flood(self, bytes: usize) -> Sent {
-        self.pour(bytes, |piece| piece.to_vec())
+        self.pour(bytes, <[u8]>::to_vec)
     }
 
     /// The same in chunks.

@@ -86,7 +86,7 @@ pub fn by_hand(document: &mut Value) {
 }
 
 /// Follows a run to its end; a manager decides and the badge comes on the way.
-pub fn drive(world: &World, run: &str, work: &Work) -> Value {
+pub fn drive(world: &World, run: &str, work: Work) -> Value {
     until(&format!("run {run} to end"), PATIENCE, || {
         let detail = world.run(run);
         if is_final(detail["run"]["status"].as_str().unwrap_or_default()) {

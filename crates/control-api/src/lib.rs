@@ -18,16 +18,16 @@ mod server;
 pub use alert::{Alert, AlertList, AlertQuery};
 pub use connection::{Connection, ConnectionList, Owner};
 pub use dead::{
-    DeadBulk, DeadBulkDone, DeadCount, DeadDetail, DeadEdit, DeadLetter, DeadPage, DeadQuery, DeadRefused, DeadReplay,
-    DeadReplayed, DeadSelection, DeadStatus,
+    DeadBulk, DeadBulkDone, DeadCount, DeadDetail, DeadEdit, DeadLetter, DeadPage, DeadQuery, DeadRefused,
+    DeadReplay, DeadReplayed, DeadSelection, DeadStatus,
 };
 pub use event::{Emit, Emitted, EmittedRun};
 pub use flow::{Flow, FlowList};
 pub use problem::{Finding, Place, Problem};
 pub use project::{ProjectFile, Reloaded, Validate, Validated};
 pub use run::{
-    Approval, ApprovalList, Attempt, AttemptMessage, Decide, Failure, Run, RunDetail, RunEnd, RunEntry, RunPage, RunQuery,
-    RunStart, RunStarted, RunStatus, RunWait, RunWatch,
+    Approval, ApprovalList, Attempt, AttemptMessage, Decide, Failure, Run, RunDetail, RunEnd, RunEntry,
+    RunPage, RunQuery, RunStart, RunStarted, RunStatus, RunWait, RunWatch,
 };
 pub use server::{Backup, BackupDone, Done, Health, Stats};
 

@@ -1,0 +1,71 @@
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use sinew_flow::Engine;
+use sinew_stdx::Timestamp;
+use sinew_store::Store;
+
+use crate::http::{self, serve::RunningControl};
+use crate::{ControlToken, Meters, Reloader};
+
+/// What the control API is made of.
+pub struct ControlOptions {
+    /// The engine.
+    pub engine: Engine,
+    /// How the project is read again.
+    pub reloader: Arc<Reloader>,
+    /// What is counted.
+    pub meters: Arc<Meters>,
+    /// Who may ask.
+    pub token: ControlToken,
+    /// Names that this server goes by, besides addresses and `localhost`.
+    pub hosts: Vec<String>,
+}
+
+/// The control API, ready to be served.
+#[derive(Clone)]
+pub struct Control {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) engine: Engine,
+    pub(crate) reloader: Arc<Reloader>,
+    pub(crate) meters: Arc<Meters>,
+    pub(crate) token: ControlToken,
+    pub(crate) hosts: Vec<String>,
+    pub(crate) since: Instant,
+}
+
+impl Control {
+    /// The API over an engine.
+    pub fn new(options: ControlOptions) -> Self {
+        let ControlOptions { engine, reloader, meters, token, hosts } = options;
+        Self { inner: Arc::new(Inner { engine, reloader, meters, token, hosts, since: Instant::now() }) }
+    }
+
+    /// Its router, for whoever serves it otherwise.
+    pub fn router(&self) -> Router {
+        http::router(self)
+    }
+
+    /// Listens on an address and serves until it is stopped.
+    pub async fn start(&self, address: SocketAddr) -> io::Result<RunningControl> {
+        http::serve::start(self.router(), address).await
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.inner.engine
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        &**self.inner.engine.store()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.inner.engine.clock().now()
+    }
+}

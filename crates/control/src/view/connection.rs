@@ -1,0 +1,36 @@
+use sinew_call::{BreakerState, ConnectionHealth};
+use sinew_control_api as api;
+use sinew_model::{Access, Connection};
+
+use super::{failure, instant, owner};
+
+/// A connection and how it is.
+pub(crate) fn connection(of: &Connection, health: &ConnectionHealth) -> api::Connection {
+    let ms = |span: std::time::Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    let (breaker, open_for_ms) = match health.breaker {
+        BreakerState::Closed => ("closed", None),
+        BreakerState::Open { remaining } => ("open", Some(ms(remaining))),
+        BreakerState::HalfOpen => ("half_open", None),
+    };
+    api::Connection {
+        name: of.name.to_string(),
+        connector: of.connector.id.to_string(),
+        owner: owner(&of.owner),
+        base_url: of.base_url.to_string(),
+        access: match of.access {
+            Access::Read => "read",
+            Access::Write => "write",
+        }
+        .to_owned(),
+        breaker: breaker.to_owned(),
+        open_for_ms,
+        credential_failed: health.credential_failed,
+        in_flight: health.in_flight,
+        waiting: health.waiting,
+        budget: health.budget.or(of.budget).map(|rate| rate.to_string()),
+        paused_for_ms: health.paused_for.map(ms),
+        last_success: health.last_success.map(instant),
+        last_failure_at: health.last_failure.as_ref().map(|(at, _)| instant(*at)),
+        last_failure: health.last_failure.as_ref().map(|(_, why)| failure(why)),
+    }
+}

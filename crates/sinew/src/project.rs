@@ -1,0 +1,203 @@
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use sinew_control::Project;
+use sinew_diag::codes::control;
+use sinew_diag::{Diagnostic, Diagnostics, Style};
+use sinew_model::{Snapshot, SourceFile, load};
+
+/// Files of a project at most, folders within folders at most, and what is read of one file.
+const FILES_MAX: usize = 20_000;
+const DEPTH_MAX: u32 = 16;
+const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// The folders of a project, taken as one. Files are called as they would be opened from where the program was started.
+#[derive(Clone, Debug)]
+pub struct Folders {
+    roots: Vec<PathBuf>,
+    variables: BTreeMap<String, String>,
+}
+
+/// A project as it was read.
+pub struct Loaded {
+    /// What it says, if nothing is wrong with it.
+    pub snapshot: Option<Snapshot>,
+    /// Everything that was found.
+    pub findings: Diagnostics,
+    files: Vec<SourceFile>,
+}
+
+impl Loaded {
+    /// The findings with the lines they stand on.
+    pub fn render(&self, style: Style) -> String {
+        let text = |name: &str| {
+            let file = self.files.iter().find(|file| &*file.path == name)?;
+            Some(String::from_utf8_lossy(&file.bytes).into_owned())
+        };
+        sinew_diag::render(&self.findings, &text, style)
+    }
+}
+
+impl Folders {
+    /// These folders; the current one if there are none.
+    pub fn new(roots: &[PathBuf], variables: BTreeMap<String, String>) -> Self {
+        let roots = if roots.is_empty() { vec![PathBuf::from(".")] } else { roots.to_vec() };
+        Self { roots, variables }
+    }
+
+    /// The folders.
+    pub fn roots(&self) -> &[PathBuf] {
+        &self.roots
+    }
+
+    /// Reads the project.
+    pub fn load(&self) -> Loaded {
+        match self.files() {
+            Ok(files) => self.judge(files),
+            Err((path, error)) => {
+                let message = format!("{} cannot be read: {error}", path.display());
+                let findings = [Diagnostic::error(control::FILE_FAILED, message)].into_iter().collect();
+                Loaded { snapshot: None, findings, files: Vec::new() }
+            }
+        }
+    }
+
+    fn judge(&self, files: Vec<SourceFile>) -> Loaded {
+        let (mut snapshot, mut findings) = load(&files, &self.variables);
+        let is_empty = |s: &Snapshot| {
+            s.flows.is_empty() && s.connections.is_empty() && s.connectors.is_empty() && s.channels.is_empty()
+        };
+        if snapshot.as_ref().is_some_and(is_empty) {
+            let roots: Vec<String> = self.roots.iter().map(|root| root.display().to_string()).collect();
+            let message = format!("no resource was found in {}", roots.join(", "));
+            findings.push(
+                Diagnostic::error(control::NO_PROJECT, message)
+                    .help("a project is a folder of `.yaml` files; `sinew init` makes one"),
+            );
+            snapshot = None;
+        }
+        Loaded { snapshot, findings, files }
+    }
+
+    fn files(&self) -> Result<Vec<SourceFile>, (PathBuf, io::Error)> {
+        let mut files = Vec::new();
+        for path in self.paths()? {
+            let mut bytes = Vec::new();
+            File::open(&path)
+                .and_then(|file| file.take(FILE_BYTES_MAX).read_to_end(&mut bytes))
+                .map_err(|e| (path.clone(), e))?;
+            files.push(SourceFile::new(shown(&path), bytes));
+        }
+        Ok(files)
+    }
+
+    /// What tells whether something has changed: each file with its time and length.
+    pub fn fingerprint(&self) -> Vec<(PathBuf, Option<SystemTime>, u64)> {
+        let paths = self.paths().unwrap_or_default();
+        let tell = |path: PathBuf| {
+            let file = std::fs::metadata(&path).ok();
+            let (time, length) = (file.as_ref().and_then(|f| f.modified().ok()), file.map_or(0, |f| f.len()));
+            (path, time, length)
+        };
+        paths.into_iter().map(tell).collect()
+    }
+
+    fn paths(&self) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
+        let mut paths = Vec::new();
+        for root in &self.roots {
+            if root.is_file() {
+                paths.push(root.clone());
+                continue;
+            }
+            walk(root, DEPTH_MAX, &mut paths)?;
+        }
+        paths.sort();
+        paths.dedup();
+        Ok(paths)
+    }
+}
+
+/// Collects YAML files; what is hidden (`.sinew`, `.git`) is none of the project.
+fn walk(folder: &Path, depth: u32, paths: &mut Vec<PathBuf>) -> Result<(), (PathBuf, io::Error)> {
+    let wrong = |e: io::Error| (folder.to_owned(), e);
+    for entry in std::fs::read_dir(folder).map_err(wrong)? {
+        let entry = entry.map_err(wrong)?;
+        let (path, name) = (entry.path(), entry.file_name());
+        if name.to_string_lossy().starts_with('.') {
+            continue;
+        }
+        if path.is_dir() {
+            if depth == 0 {
+                return Err((path, io::Error::other(format!("folders nest deeper than {DEPTH_MAX}"))));
+            }
+            walk(&path, depth - 1, paths)?;
+        } else if path
+            .extension()
+            .is_some_and(|end| end.eq_ignore_ascii_case("yaml") || end.eq_ignore_ascii_case("yml"))
+        {
+            if paths.len() >= FILES_MAX {
+                return Err((path, io::Error::other(format!("more than {FILES_MAX} files"))));
+            }
+            paths.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn shown(path: &Path) -> String {
+    path.strip_prefix(".").unwrap_or(path).display().to_string()
+}
+
+impl Project for Folders {
+    fn read(&self) -> (Option<Snapshot>, Diagnostics) {
+        let loaded = self.load();
+        (loaded.snapshot, loaded.findings)
+    }
+
+    fn check(&self, files: &[SourceFile]) -> (Option<Snapshot>, Diagnostics) {
+        load(files, &self.variables)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(files: &[(&str, &str)]) -> Loaded {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        Folders::new(&[folder.path().to_owned()], BTreeMap::new()).load()
+    }
+
+    const CHANNEL: &str = "kind: AlertChannel\nname: ops\nlog: true\n";
+
+    #[test]
+    fn a_folder_without_resources_is_no_project() {
+        let loaded = check(&[("README.md", "hello"), (".sinew/x.yaml", CHANNEL)]);
+        assert!(loaded.snapshot.is_none());
+        assert_eq!(loaded.findings.iter().next().unwrap().code, control::NO_PROJECT);
+    }
+
+    #[test]
+    fn what_is_wrong_is_shown_with_its_line() {
+        let loaded = check(&[("flows/x.yaml", "kind: Flwo\nname: x\n")]);
+        let text = loaded.render(Style::Plain);
+        assert!(
+            loaded.snapshot.is_none() && text.contains("x.yaml:1:7") && text.contains("1 | kind: Flwo"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_said_so() {
+        let loaded = Folders::new(&[PathBuf::from("/nonexistent")], BTreeMap::new()).load();
+        assert!(loaded.render(Style::Plain).contains("/nonexistent cannot be read"));
+    }
+}

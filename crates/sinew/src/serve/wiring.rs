@@ -1,0 +1,267 @@
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use serde_json::json;
+use sinew_call::{CallRecorder, Caller, CallerOptions, Clock, SystemClock, Trust};
+use sinew_control::{
+    Control, ControlOptions, ControlToken, Meters, Project, Reloader, RunningControl, TokenError,
+};
+use sinew_diag::codes::control;
+use sinew_flow::alert::{Monitor, MonitorOptions};
+use sinew_flow::trigger::{RunningTriggers, TriggerOptions, Triggers};
+use sinew_flow::{Engine, EngineOptions, Observer};
+use sinew_model::Snapshot;
+use sinew_sandbox::{RunningSandbox, Sandbox, SandboxOptions};
+use sinew_store::Store;
+use sinew_store_sqlite::{SqliteOptions, SqliteStore};
+
+use super::told::{Observers, Recorders};
+use super::{beats, chance, logging, signals};
+use crate::cli::{Retention, Serve, Shared};
+use crate::environment::Environment;
+use crate::error::{CliError, Exit};
+use crate::output::{Output, Tint};
+use crate::project::Folders;
+use crate::verbs::sandbox_not_started;
+
+/// How long callers of the control API are waited for at the end.
+const LAST_ANSWERS: Duration = Duration::from_secs(3);
+
+/// How a server is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Unattended.
+    Serve,
+    /// Beside an editor: saved changes are taken over.
+    Dev,
+}
+
+/// Runs a project's integrations until it is told to stop.
+pub fn run(
+    options: Serve,
+    shared: &Shared,
+    output: &Output,
+    mode: Mode,
+    began: Instant,
+) -> Result<Exit, CliError> {
+    logging::start(&options.log, options.log_format)?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = options.threads {
+        runtime.worker_threads(threads.max(1));
+    }
+    let runtime = runtime.enable_all().build();
+    let runtime = runtime.map_err(|e| CliError::new(Exit::Machine, control::INTERNAL, e.to_string()))?;
+    runtime.block_on(serve(options, shared, output, mode, began))
+}
+
+/// The server from start to end.
+async fn serve(
+    options: Serve,
+    shared: &Shared,
+    output: &Output,
+    mode: Mode,
+    began: Instant,
+) -> Result<Exit, CliError> {
+    // One provider of cryptography for the whole process; certificates are read when the first `https` needs them.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let mut environment = Environment::of_process(&options.env_file)?;
+    let vendors = options.sandbox.then(start_vendors).transpose()?;
+    if let Some(vendors) = &vendors {
+        environment = environment.with("SANDBOX_URL", &vendors.url());
+    }
+
+    let folders = Folders::new(&options.projects, environment.variables());
+    let snapshot = Arc::new(load(&folders, output)?);
+    let secrets = environment.secrets(options.secrets.as_deref(), options.sandbox);
+    let store = open_store(&shared.data)?;
+    let token = token(&shared.data)?;
+
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let meters = Meters::new();
+    let monitor = Monitor::start(MonitorOptions {
+        store: Arc::new(store.clone()),
+        clock: Arc::clone(&clock),
+        secrets: Arc::clone(&secrets),
+        trust: Trust::default(),
+        seed: chance(),
+    });
+    let caller = Caller::new(CallerOptions {
+        secrets: Arc::clone(&secrets),
+        recorder: Arc::new(Recorders(vec![Arc::clone(&meters) as Arc<dyn CallRecorder>, monitor.clone()])),
+        clock: Arc::clone(&clock),
+        seed: chance(),
+        trust: Trust::default(),
+    });
+    let engine = EngineOptions {
+        store: Arc::new(store.clone()) as Arc<dyn Store>,
+        caller,
+        clock,
+        observer: Arc::new(Observers(vec![Arc::clone(&meters) as Arc<dyn Observer>, monitor.clone()])),
+        files: file_folders(&options.files, &folders),
+        in_flight_max: options.in_flight.max(1),
+        seed: chance(),
+    };
+    let engine = Engine::start(engine, Arc::clone(&snapshot)).await.map_err(sinew_control::Fault::from)?;
+    monitor.attach(engine.clone());
+
+    let mut listening = TriggerOptions::new(options.listen, secrets);
+    listening.public_url.clone_from(&options.public_url);
+    listening.monitor = Some(Arc::clone(&monitor));
+    let triggers = Triggers::start(engine.clone(), listening).map_err(|e| {
+        CliError::new(Exit::Machine, e.code(), e.to_string()).help("choose another with `--listen`")
+    })?;
+    let hooks = triggers.address();
+    let triggers: SharedTriggers = Arc::new(Mutex::new(Some(triggers)));
+    let reloader = reloader(&engine, &folders, &triggers, &monitor);
+    let api = Control::new(ControlOptions {
+        engine: engine.clone(),
+        reloader: Arc::clone(&reloader),
+        meters,
+        token,
+        hosts: options.control_host.clone(),
+    });
+    let api = api.start(options.control).await.map_err(|e| not_listening(options.control, &e))?;
+
+    if let Retention::For(age) = options.retention {
+        tokio::spawn(beats::retain(engine.clone(), age));
+    }
+    tokio::spawn(beats::reload_on_hangup(Arc::clone(&reloader)));
+    if mode == Mode::Dev {
+        tokio::spawn(beats::reload_on_save(reloader, folders, output.clone()));
+    }
+    ready(output, hooks, &api, vendors.as_ref(), &snapshot, began);
+    drop(snapshot);
+
+    signals::asked_to_stop().await;
+    signals::stop_at_once_if_asked_again();
+    stop(Parts { triggers, engine, monitor, api, store }, options.drain).await;
+    Ok(Exit::Ok)
+}
+
+/// Triggers until they are stopped: reloads reach them, and the end takes them away.
+type SharedTriggers = Arc<Mutex<Option<RunningTriggers>>>;
+
+/// What is stopped, in this order.
+struct Parts {
+    triggers: SharedTriggers,
+    engine: Engine,
+    monitor: Arc<Monitor>,
+    api: RunningControl,
+    store: SqliteStore,
+}
+
+/// Takes nothing more, lets what is under way come to its end for a while, and leaves the rest to the next start.
+async fn stop(parts: Parts, drain: Duration) {
+    tracing::info!("stopping; calls under way may take {}", sinew_stdx::show_duration(drain));
+    let triggers = parts.triggers.lock().take();
+    if let Some(triggers) = triggers {
+        triggers.stop().await;
+    }
+    if !parts.engine.stop(drain).await {
+        tracing::warn!("some runs are still under way; they go on at the next start");
+    }
+    parts.monitor.stop().await;
+    parts.api.stop(LAST_ANSWERS).await;
+    let store = parts.store;
+    let _ = tokio::task::spawn_blocking(move || store.close()).await;
+    tracing::info!("stopped");
+}
+
+fn load(folders: &Folders, output: &Output) -> Result<Snapshot, CliError> {
+    let loaded = folders.load();
+    let Some(snapshot) = loaded.snapshot else {
+        let errors = loaded.findings.len();
+        let mut error =
+            CliError::new(Exit::Failed, control::PROJECT_INVALID, format!("the project has {errors} errors"));
+        if output.is_json() {
+            error.findings = sinew_control::findings(&loaded.findings);
+        } else {
+            output.tell(loaded.render(output.error_style()).trim_end());
+        }
+        return Err(error);
+    };
+    for warning in &loaded.findings {
+        tracing::warn!("{warning}");
+    }
+    Ok(snapshot)
+}
+
+/// Opens the store of the data folder, which only its owner may look into.
+fn open_store(data: &Path) -> Result<SqliteStore, CliError> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data);
+    made.map_err(|e| CliError::file(data, &e))?;
+    Ok(SqliteStore::open(SqliteOptions::in_dir(data))?)
+}
+
+fn token(data: &Path) -> Result<ControlToken, CliError> {
+    let token = match std::env::var("SINEW_TOKEN") {
+        Ok(text) if !text.trim().is_empty() => ControlToken::new(&text),
+        _ => ControlToken::of_folder(data),
+    };
+    token.map_err(|error| {
+        let told = CliError::new(Exit::Machine, control::FILE_FAILED, error.to_string());
+        match error {
+            TokenError::Open { .. } => told.help("take the others' rights away: chmod 600"),
+            _ => told,
+        }
+    })
+}
+
+/// The folders that `each` steps read files from: those given, else the project's own.
+fn file_folders(given: &[PathBuf], folders: &Folders) -> Vec<PathBuf> {
+    if given.is_empty() { folders.roots().to_vec() } else { given.to_vec() }
+}
+
+fn reloader(
+    engine: &Engine,
+    folders: &Folders,
+    triggers: &SharedTriggers,
+    monitor: &Arc<Monitor>,
+) -> Arc<Reloader> {
+    let (triggers, monitor) = (Arc::clone(triggers), Arc::clone(monitor));
+    let followers: Vec<sinew_control::Follower> = vec![
+        Box::new(move |_: &Arc<Snapshot>| triggers.lock().iter().for_each(RunningTriggers::reload)),
+        Box::new(move |_: &Arc<Snapshot>| monitor.reload()),
+    ];
+    Arc::new(Reloader::new(engine.clone(), Arc::new(folders.clone()) as Arc<dyn Project>, followers))
+}
+
+fn start_vendors() -> Result<RunningSandbox, CliError> {
+    Sandbox::start(SandboxOptions::default())
+        .map_err(|e| sandbox_not_started(&e).help("is another sandbox running?"))
+}
+
+fn not_listening(address: SocketAddr, error: &std::io::Error) -> CliError {
+    CliError::new(
+        Exit::Machine,
+        control::CANNOT_LISTEN,
+        format!("the control API cannot listen on {address}: {error}"),
+    )
+    .help("choose another address with `--control`")
+}
+
+/// The one line that says where everything is.
+fn ready(
+    output: &Output,
+    hooks: SocketAddr,
+    api: &RunningControl,
+    vendors: Option<&RunningSandbox>,
+    snapshot: &Snapshot,
+    began: Instant,
+) {
+    let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let (hooks, control) = (format!("http://{hooks}"), format!("http://{}", api.address()));
+    let line = json!({
+        "ready": true, "took_ms": took_ms, "triggers": hooks, "control": control,
+        "sandbox": vendors.map(RunningSandbox::url), "flows": snapshot.flows.len(), "pid": std::process::id(),
+    });
+    output.answer(&line, || {
+        let vendors = vendors.map(|vendors| format!(", sandbox {}", vendors.url())).unwrap_or_default();
+        let word = output.tint("ready", Tint::Good);
+        format!("{word} in {took_ms} ms: triggers {hooks}, control {control}{vendors}")
+    });
+}

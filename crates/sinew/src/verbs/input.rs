@@ -1,0 +1,86 @@
+use std::io::{self, Read};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use sinew_stdx::{Json, parse_duration};
+
+use crate::error::CliError;
+
+/// The longest payload that is read.
+const BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// A payload given as JSON, `@FILE`, a file's path, or `-` for standard input.
+pub fn payload(given: Option<&str>) -> Result<Json, CliError> {
+    let Some(given) = given else { return Ok(Json::null()) };
+    let bytes = match given.strip_prefix('@') {
+        Some(path) => file(Path::new(path))?,
+        None if given == "-" => {
+            all(io::stdin().lock()).map_err(|e| CliError::usage(format!("standard input: {e}")))?
+        }
+        None => match Json::parse(given.as_bytes()) {
+            Ok(json) => return Ok(json),
+            Err(_) if Path::new(given).is_file() => file(Path::new(given))?,
+            Err(error) => {
+                return Err(CliError::usage(format!("`{given}` is neither JSON nor a file: {error}"))
+                    .help("write `--input '{\"id\": 7}'`, `--input @FILE`, or `--input -`"));
+            }
+        },
+    };
+    Json::parse(&bytes).map_err(|e| CliError::usage(format!("the input is no acceptable JSON: {e}")))
+}
+
+fn file(path: &Path) -> Result<Vec<u8>, CliError> {
+    std::fs::File::open(path).and_then(all).map_err(|e| CliError::file(path, &e))
+}
+
+fn all(from: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > BYTES_MAX {
+        return Err(io::Error::other("longer than 16 MiB"));
+    }
+    Ok(bytes)
+}
+
+/// An instant, given as one or as an age such as `2h`.
+pub fn since(given: Option<&str>) -> Result<Option<String>, CliError> {
+    let Some(given) = given else { return Ok(None) };
+    if let Ok(age) = parse_duration(given) {
+        return Ok(Some(before_now(age)));
+    }
+    match given.parse::<jiff::Timestamp>() {
+        Ok(instant) => Ok(Some(instant.to_string())),
+        Err(_) => Err(CliError::usage(format!("`{given}` is neither an age such as `2h` nor an instant"))
+            .help("instants are written like `2026-11-21T08:30:00Z`")),
+    }
+}
+
+fn before_now(age: Duration) -> String {
+    let then = SystemTime::now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
+    jiff::Timestamp::try_from(then).map_or_else(|_| "1970-01-01T00:00:00Z".to_owned(), |t| t.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payloads_come_as_text_or_as_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.json");
+        std::fs::write(&path, "{\"id\": 9007199254740993}\n").unwrap();
+        let path = path.to_str().unwrap();
+        for given in ["{\"id\": 9007199254740993}", path, &format!("@{path}")] {
+            assert_eq!(payload(Some(given)).unwrap().as_str(), "{\"id\": 9007199254740993}", "{given}");
+        }
+        assert!(payload(None).unwrap().is_null());
+        assert!(payload(Some("{nonsense")).unwrap_err().message.contains("neither JSON nor a file"));
+    }
+
+    #[test]
+    fn ages_and_instants_are_told_apart() {
+        assert_eq!(since(Some("2026-01-02T03:04:05Z")).unwrap().unwrap(), "2026-01-02T03:04:05Z");
+        assert!(since(Some("2h")).unwrap().unwrap().starts_with("20"));
+        assert!(since(Some("yesterday")).is_err());
+    }
+}

@@ -1,0 +1,16 @@
+use crate::error::{CliError, Exit};
+use crate::output::Output;
+
+/// Prints the JSON Schema of resources.
+pub fn run(kind: Option<&str>, output: &Output) -> Result<Exit, CliError> {
+    let schema = match kind {
+        None => sinew_model::json_schema(),
+        Some(kind) => sinew_model::json_schema_of(kind).ok_or_else(|| {
+            let kinds: Vec<&str> = sinew_model::kinds().collect();
+            CliError::usage(format!("there is no kind `{kind}`"))
+                .help(format!("there are {}", kinds.join(", ")))
+        })?,
+    };
+    output.line(&serde_json::to_string_pretty(&schema).unwrap_or_default());
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,44 @@
+use serde_json::json;
+
+use crate::cli::Validate;
+use crate::environment::Environment;
+use crate::error::{CliError, Exit};
+use crate::output::{Output, Tint};
+use crate::project::{Folders, Loaded};
+
+/// Reports everything that is wrong with a project.
+pub fn run(validate: &Validate, output: &Output) -> Result<Exit, CliError> {
+    let environment = Environment::of_process(&validate.env_file)?;
+    let loaded = Folders::new(&validate.projects, environment.variables()).load();
+    if output.is_json() {
+        output.json(&json!({
+            "valid": loaded.snapshot.is_some(),
+            "flows": loaded.snapshot.as_ref().map_or(0, |s| s.flows.len()),
+            "connections": loaded.snapshot.as_ref().map_or(0, |s| s.connections.len()),
+            "findings": sinew_control::findings(&loaded.findings),
+        }));
+    } else {
+        output.line(format!("{}{}", loaded.render(output.style()), summary(&loaded, output)).trim_end());
+    }
+    Ok(if loaded.snapshot.is_some() { Exit::Ok } else { Exit::Failed })
+}
+
+fn summary(loaded: &Loaded, output: &Output) -> String {
+    let errors = loaded.findings.iter().filter(|f| f.severity == sinew_diag::Severity::Error).count();
+    let warnings = loaded.findings.len() - errors;
+    let warned = if warnings > 0 { format!(", {}", counted(warnings, "warning")) } else { String::new() };
+    match &loaded.snapshot {
+        Some(snapshot) => format!(
+            "{}: {}, {}, {}{warned}",
+            output.tint("valid", Tint::Good),
+            counted(snapshot.flows.len(), "flow"),
+            counted(snapshot.connections.len(), "connection"),
+            counted(snapshot.channels.len(), "alert channel"),
+        ),
+        None => format!("{}: {}{warned}", output.tint("not valid", Tint::Bad), counted(errors, "error")),
+    }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}

@@ -15,8 +15,8 @@ use books::Books;
 use screen::Screen;
 
 /// Where things listen if nobody else does; the examples' READMEs say so too.
-const HOOKS_PORT: u16 = 7470;
-const CONTROL_PORT: u16 = 7471;
+const HOOKS_PORT: u16 = 7400;
+const CONTROL_PORT: u16 = 7401;
 const VENDORS_PORT: u16 = 7480;
 
 /// Runs all stages; true if the account adds up. Without `once` it stays until it is told to stop.

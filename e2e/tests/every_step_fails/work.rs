@@ -97,7 +97,7 @@ pub fn drive(world: &World, run: &str, work: Work) -> Value {
             match (wait["step"].as_str(), work) {
                 (Some("manager_says"), Work::Hire { approved }) => {
                     // Another look may have come just before.
-                    world.decide(run, "manager_says", "people-managers", *approved);
+                    world.decide(run, "manager_says", "people-managers", approved);
                 }
                 (Some("badge"), _) => world.emit("badge.issued", employee, &json!({ "number": "B-1" })),
                 _ => {}

@@ -9,12 +9,8 @@ use sinew_stdx::Timestamp;
 use sinew_store::{AlertRecord, AlertState};
 
 /// How long after a message the next one about the same alert is sent, if it happened again; the last one holds on.
-const DIGEST_AFTER: [Duration; 4] = [
-    Duration::from_secs(15 * 60),
-    Duration::from_secs(3600),
-    Duration::from_secs(4 * 3600),
-    Duration::from_secs(24 * 3600),
-];
+const DIGEST_AFTER: [Duration; 4] =
+    [Duration::from_mins(15), Duration::from_hours(1), Duration::from_hours(4), Duration::from_hours(24)];
 
 /// What an alert is about. Repetitions have the same topic.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -20,7 +20,7 @@ use crate::Engine;
 /// Alerts that are taken over from an earlier life.
 const RESTORED_MAX: u32 = 10_000;
 /// A drift or an overrun that was not seen for so long is over.
-const QUIET: Duration = Duration::from_secs(30 * 60);
+const QUIET: Duration = Duration::from_mins(30);
 /// How many ticks apart silence is judged, and what is open is compared with how things are.
 const SILENCE_EVERY: u64 = 5;
 const AUDIT_EVERY: u64 = 30;
@@ -83,6 +83,11 @@ impl Desk {
         }
     }
 
+    /// Whether it is known whom to tell.
+    pub(crate) fn is_attached(&self) -> bool {
+        self.engine.is_some()
+    }
+
     /// Follows a snapshot that the engine has taken.
     pub(crate) fn follow(&mut self, now: Timestamp) {
         let Some(engine) = &self.engine else { return };
@@ -118,7 +123,9 @@ impl Desk {
                     ..RunFilter::default()
                 };
                 let page = self.store.runs(filter).await?;
-                page.iter().for_each(|run| pulse.watch(run.run, run.accepted_at));
+                for run in &page {
+                    pulse.watch(run.run, run.accepted_at);
+                }
                 before = page.last().map(|run| run.run);
                 if page.len() < PAGE as usize {
                     break;
@@ -171,7 +178,7 @@ impl Desk {
                 self.raise(&poll_topic(&flow), message, at);
             }
             Signal::PollRecovered { flow, at } => {
-                self.close(&poll_topic(&flow), "the poll succeeds again", at)
+                self.close(&poll_topic(&flow), "the poll succeeds again", at);
             }
         }
     }
@@ -242,7 +249,7 @@ impl Desk {
             match silence::wrong(flow, last_accepted, since, now) {
                 Some(message) if !alerted => self.raise(&topic, message, now),
                 None if alerted && last_accepted.is_some() => {
-                    self.close(&topic, "it was triggered again", now)
+                    self.close(&topic, "it was triggered again", now);
                 }
                 _ => {}
             }

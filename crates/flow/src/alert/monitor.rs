@@ -174,7 +174,7 @@ impl CallRecorder for Monitor {
                 self.signal(Signal::BreakerOpened { connection, failure, at });
             }
             CallRecord::BreakerClosed { connection, at } => {
-                self.signal(Signal::BreakerClosed { connection, at })
+                self.signal(Signal::BreakerClosed { connection, at });
             }
             CallRecord::CredentialFailed { connection, at, failure } => {
                 self.signal(Signal::CredentialFailed { connection, failure, at });
@@ -204,6 +204,8 @@ impl Work {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         loop {
             tokio::select! {
+                // Orders first: what happens after `attach` is judged by the project that was attached.
+                biased;
                 order = self.orders.recv() => match order {
                     Some(Order::Attach(engine)) => desk.attach(*engine, self.clock.now()).await,
                     Some(Order::Follow) => desk.follow(self.clock.now()),
@@ -215,17 +217,17 @@ impl Work {
                     }
                     None => return desk.end(LAST_MESSAGES).await,
                 },
-                taken = self.queue.recv_many(&mut batch, BATCH_MAX), if !self.queue.is_closed() => {
-                    let _ = taken;
-                    batch.drain(..).for_each(|signal| desk.take(signal));
-                    desk.save().await;
-                }
-                _ = ticks.tick() => {
+                _ = ticks.tick(), if desk.is_attached() => {
                     let dropped = self.dropped.swap(0, Ordering::Relaxed);
                     if dropped > 0 {
                         tracing::warn!(dropped, "more happened than alerts could take note of");
                     }
                     desk.tick(self.clock.now()).await;
+                }
+                // Until the project is known nobody knows whom to tell: what happens waits.
+                _ = self.queue.recv_many(&mut batch, BATCH_MAX), if desk.is_attached() && !self.queue.is_closed() => {
+                    batch.drain(..).for_each(|signal| desk.take(signal));
+                    desk.save().await;
                 }
             }
         }

@@ -8,9 +8,9 @@ use sinew_stdx::{Timestamp, show_duration};
 use crate::trigger::schedule::Timetable;
 
 /// How late a schedule may be.
-const LATE_MAX: Duration = Duration::from_secs(120);
+const LATE_MAX: Duration = Duration::from_mins(2);
 /// After a start triggers have so long before their silence counts: while Sinew was down nobody could be heard.
-const AFTER_START: Duration = Duration::from_secs(600);
+const AFTER_START: Duration = Duration::from_mins(10);
 
 /// Why a flow's silence is wrong; `None` if it is not. `since` is when this flow was first watched, in this life.
 pub(crate) fn wrong(

@@ -116,13 +116,14 @@ impl Triggers {
     /// Starts to take deliveries, to follow clocks and to poll, for the flows of the engine's snapshot. Has to be
     /// called inside an async runtime.
     pub fn start(engine: Engine, options: TriggerOptions) -> Result<RunningTriggers, TriggerError> {
-        let wrong = |source| TriggerError::Listen { address: options.listen, source };
-        let listener = server::bind(options.listen).map_err(wrong)?;
+        let (address, limits) = (options.listen, options.limits);
+        let wrong = |source| TriggerError::Listen { address, source };
+        let listener = server::bind(address).map_err(wrong)?;
         let address = listener.local_addr().map_err(wrong)?;
         let (stop, stopped) = watch::channel(false);
         let ticking = Ticking::new(engine.clone(), options.monitor.clone());
-        let hooks = Arc::new(Hooks::new(engine, &options));
-        let listening = tokio::spawn(server::serve(listener, Arc::clone(&hooks), options.limits, stopped));
+        let hooks = Arc::new(Hooks::new(engine, options));
+        let listening = tokio::spawn(server::serve(listener, Arc::clone(&hooks), limits, stopped));
         ticking.follow();
         Ok(RunningTriggers { address, hooks, ticking, stop, listening })
     }

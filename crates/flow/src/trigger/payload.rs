@@ -93,9 +93,8 @@ mod tests {
     #[test]
     fn what_cannot_be_read_says_why() {
         assert!(check(FORM, b"a=%ff").unwrap_err().contains("UTF-8"));
-        assert!(check(FORM, &b"a1=&".repeat(1)).is_ok());
-        let many: String = (0..=FIELDS_MAX).map(|n| format!("f{n}=1&")).collect();
-        assert!(check(FORM, many.as_bytes()).unwrap_err().contains("more than 1000 fields"));
+        let many: Vec<String> = (0..=FIELDS_MAX).map(|n| format!("f{n}=1")).collect();
+        assert!(check(FORM, many.join("&").as_bytes()).unwrap_err().contains("more than 1000 fields"));
         assert!(check("application/json", b"{\"a\":").unwrap_err().starts_with("the body is not JSON"));
         assert!(check("", b"\xff\xfe").unwrap_err().contains("not UTF-8"));
         assert!(check("", "[".repeat(200_000).as_bytes()).unwrap_err().contains("nested 200000 levels"));

@@ -15,7 +15,7 @@ use super::ticking::Surroundings;
 use crate::{Admission, Submission};
 
 /// The longest wait after failures.
-const BACKOFF_MAX: Duration = Duration::from_secs(600);
+const BACKOFF_MAX: Duration = Duration::from_mins(10);
 /// Failures in a row before somebody is told.
 const FAILURES_BEFORE_ALERT: u32 = 3;
 /// How long to wait for room when the flow's backlog is full.

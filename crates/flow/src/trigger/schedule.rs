@@ -22,7 +22,7 @@ const GRACE: Duration = Duration::from_secs(30);
 /// Wall clock times tried for one fire; more than fall into the longest night of a change of clocks.
 const TRIES_MAX: u32 = 100_000;
 /// The first stretch that is looked back on; it grows until it has enough fires.
-const LOOK_BACK: Duration = Duration::from_secs(600);
+const LOOK_BACK: Duration = Duration::from_mins(10);
 
 /// A schedule made ready.
 #[derive(Clone, Debug)]

@@ -22,7 +22,7 @@ const NAP_MAX: Duration = Duration::from_secs(30);
 /// How long to wait when the store failed or the backlog is full.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 /// How long a fire is remembered, should the schedule's standing be lost.
-const FIRE_REMEMBERED: Duration = Duration::from_secs(7 * 24 * 3600);
+const FIRE_REMEMBERED: Duration = Duration::from_hours(7 * 24);
 
 /// The tasks.
 pub(crate) struct Ticking {

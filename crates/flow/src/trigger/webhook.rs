@@ -30,15 +30,15 @@ pub(crate) struct Hooks {
 }
 
 impl Hooks {
-    pub(crate) fn new(engine: Engine, options: &TriggerOptions) -> Self {
-        let public_url = options.public_url.as_deref().unwrap_or_default().trim_end_matches('/');
+    pub(crate) fn new(engine: Engine, options: TriggerOptions) -> Self {
+        let public_url = options.public_url.unwrap_or_default();
         let hooks = Self {
             engine,
-            secrets: Arc::clone(&options.secrets),
+            secrets: options.secrets,
             routes: RwLock::default(),
             bodies: BodyReader::new(options.limits.bodies_max, options.limits.body_patience),
             readiness: Readiness::default(),
-            runs_url: format!("{public_url}/v1/runs/"),
+            runs_url: format!("{}/v1/runs/", public_url.trim_end_matches('/')),
         };
         hooks.follow();
         hooks

@@ -1,0 +1,70 @@
+use std::time::Duration;
+
+use sinew_store::Cursors;
+
+use crate::world::{Ground, World, until};
+
+const MINUTES: Duration = Duration::from_mins(1);
+
+fn flow(missed: &str) -> String {
+    format!(
+        "
+kind: Flow
+name: report
+OWNER
+trigger: {{ schedule: {{ cron: '*/10 * * * *', missed: {missed} }} }}
+steps:
+  - got: {{ map: trigger }}
+"
+    )
+}
+
+/// A schedule that was down for 35 minutes: due at 14:20, 14:30, 14:40, started again at 14:48:20. Its runs, once all
+/// fires are done with.
+async fn check(missed: &str, count: usize) -> Vec<serde_json::Value> {
+    let flow = flow(missed);
+    let world = World::with(&flow).await;
+    // The schedule has to have begun before it can miss anything.
+    world.until_done_through("2026-09-21T14:13:20Z").await;
+    let world = world.again(35 * MINUTES, &Ground::default(), &flow).await;
+    world.until_done_through("2026-09-21T14:40:00Z").await;
+    let payloads = world.payloads("report", count).await;
+    let world = world.again(MINUTES, &Ground::default(), &flow).await;
+    assert_eq!(world.runs("report").await.len(), count, "a restart fires nothing again");
+    payloads
+}
+
+impl World {
+    /// Looks until all fires up to an instant are done with.
+    async fn until_done_through(&self, instant: &str) {
+        let expected = instant.parse::<jiff::Timestamp>().unwrap().as_millisecond();
+        until(|| async {
+            let kept = self.store.cursor("schedule:report".into()).await.unwrap()?;
+            let standing: serde_json::Value = serde_json::from_str(&kept).unwrap();
+            (standing["through_ms"].as_i64() == Some(expected)).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn missed_fires_are_one_run_for_all() {
+    let payloads = check("once", 1).await;
+    assert_eq!(payloads[0]["scheduled_at"], "2026-09-21T14:40:00.000Z");
+    assert_eq!(
+        (&payloads[0]["missed"], &payloads[0]["fired_at"]),
+        (&3.into(), &"2026-09-21T14:48:20.000Z".into())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn missed_fires_are_one_run_each_oldest_first() {
+    let payloads = check("all", 3).await;
+    let times: Vec<&str> = payloads.iter().map(|p| &p["scheduled_at"].as_str().unwrap()[11..16]).collect();
+    assert_eq!(times, ["14:20", "14:30", "14:40"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn missed_fires_are_skipped() {
+    assert!(check("skip", 0).await.is_empty());
+}

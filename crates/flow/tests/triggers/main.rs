@@ -1,0 +1,10 @@
+//! Triggers and alerts over real sockets and a real store.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod alerts;
+mod clocks;
+mod http;
+mod polls;
+mod webhooks;
+mod world;

@@ -1,5 +1,4 @@
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -7,6 +6,7 @@ use axum::Router;
 use sinew_flow::Engine;
 use sinew_stdx::Timestamp;
 use sinew_store::Store;
+use tokio::net::TcpListener;
 
 use crate::http::{self, serve::RunningControl};
 use crate::{ControlToken, Meters, Reloader};
@@ -52,9 +52,9 @@ impl Control {
         http::router(self)
     }
 
-    /// Listens on an address and serves until it is stopped.
-    pub async fn start(&self, address: SocketAddr) -> io::Result<RunningControl> {
-        http::serve::start(self.router(), address).await
+    /// Serves on a listener, on tasks of its own, until it is stopped.
+    pub fn start(&self, listener: TcpListener) -> io::Result<RunningControl> {
+        http::serve::start(self.router(), listener)
     }
 
     pub(crate) fn engine(&self) -> &Engine {

@@ -43,7 +43,10 @@ impl Reloader {
         let findings = view::findings(&found);
         let Some(snapshot) = snapshot else {
             let errors = findings.iter().filter(|f| f.severity == "error").count();
-            let detail = format!("the project has {errors} errors; the one in force goes on");
+            let detail = format!(
+                "the project has {errors} error{}; the one in force goes on",
+                if errors == 1 { "" } else { "s" }
+            );
             let mut fault = Fault::new(StatusCode::UNPROCESSABLE_ENTITY, control::PROJECT_INVALID, detail);
             fault.findings = findings;
             return Err(fault);

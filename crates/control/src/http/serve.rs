@@ -39,9 +39,8 @@ impl RunningControl {
     }
 }
 
-/// Listens and serves on tasks of its own.
-pub(crate) async fn start(router: Router, address: SocketAddr) -> io::Result<RunningControl> {
-    let listener = TcpListener::bind(address).await?;
+/// Serves on tasks of its own.
+pub(crate) fn start(router: Router, listener: TcpListener) -> io::Result<RunningControl> {
     let address = listener.local_addr()?;
     let (stopping, stop) = watch::channel(false);
     tokio::spawn(accept(listener, router, stop));

@@ -18,6 +18,7 @@ use sinew_model::Snapshot;
 use sinew_sandbox::{RunningSandbox, Sandbox, SandboxOptions};
 use sinew_store::Store;
 use sinew_store_sqlite::{SqliteOptions, SqliteStore};
+use tokio::net::TcpListener;
 
 use super::told::{Observers, Recorders};
 use super::{beats, chance, logging, signals};
@@ -79,6 +80,9 @@ async fn serve(
     let secrets = environment.secrets(options.secrets.as_deref(), options.sandbox);
     let store = open_store(&shared.data)?;
     let token = token(&shared.data)?;
+    // Bound before anything runs, so that a server that cannot be controlled does not start to work.
+    let listener =
+        TcpListener::bind(options.control).await.map_err(|e| not_listening(options.control, &e))?;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let meters = Meters::new();
@@ -124,7 +128,7 @@ async fn serve(
         token,
         hosts: options.control_host.clone(),
     });
-    let api = api.start(options.control).await.map_err(|e| not_listening(options.control, &e))?;
+    let api = api.start(listener).map_err(|e| not_listening(options.control, &e))?;
 
     if let Retention::For(age) = options.retention {
         tokio::spawn(beats::retain(engine.clone(), age));

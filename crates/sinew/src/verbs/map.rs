@@ -107,7 +107,7 @@ impl Mapper<'_> {
 fn pretty(text: &str) -> String {
     let (mut out, mut depth) = (String::with_capacity(text.len() * 2), 0_usize);
     let (mut in_text, mut escaped) = (false, false);
-    let mut chars = text.chars().filter(|_| true).peekable();
+    let mut chars = text.chars().peekable();
     let new_line = |out: &mut String, depth: usize| {
         out.push('\n');
         out.extend(std::iter::repeat_n("  ", depth));
@@ -200,7 +200,10 @@ mod tests {
     fn values_are_mapped_one_by_one_digit_for_digit() {
         let input = "{\"id\":9007199254740993}\n{\"id\":2}\n{}\n";
         assert_eq!(check("id", &[], input).unwrap(), "9007199254740993\n2\n");
-        assert_eq!(check("$", &["--each"], "[1,[2],3.10]").unwrap(), "1\n[2]\n3.10\n");
+        assert_eq!(
+            check("$", &["--each"], "[1,[2],0.10000000000000000001]").unwrap(),
+            "1\n[2]\n0.10000000000000000001\n"
+        );
     }
 
     #[test]

@@ -19,5 +19,6 @@ pub fn said(reloaded: &Reloaded) -> String {
     };
     let (changed, removed) = (list("changed", &reloaded.changed), list("gone", &reloaded.removed));
     let same = if changed.is_empty() && removed.is_empty() { "; no flow has changed" } else { "" };
-    format!("{} flows in force{changed}{removed}{same}", reloaded.flows)
+    let s = if reloaded.flows == 1 { "" } else { "s" };
+    format!("{} flow{s} in force{changed}{removed}{same}", reloaded.flows)
 }

@@ -122,7 +122,8 @@ impl Machine {
             flow: sub.flow.shared(),
             payload: self.evaluate(name, "`with`", &sub.with, env, moment)?,
             child,
-            dedupe: self.effect_id(name),
+            // Replayed, a step that waits for a sub-flow starts another one, with another id.
+            dedupe: child.map_or_else(|| self.effect_id(name), |child| child.to_string().into()),
         })
     }
 

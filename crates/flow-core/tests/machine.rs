@@ -329,6 +329,29 @@ fn a_sub_flow_is_named_before_it_is_started_and_ensured_after_a_crash() {
 }
 
 #[test]
+fn a_replayed_step_starts_another_sub_flow_that_is_not_taken_for_the_first() {
+    let other = "kind: Flow\nname: other\nowner: { team: t, contact: c@example.com, runbook: r.md }\ntrigger: manual\nsteps:\n  - m: { map: { a: 1 }}\n";
+    let mut run = Run::of(&format!("steps:\n  - s: {{ flow: other }}\n---\n{other}"), "{}");
+    let starts = |run: &mut Run| {
+        run.due();
+        let child = run.id();
+        run.put(Record::Parked { step: "s".into(), wait: ParkedFor::Child { run: child } });
+        match &run.machine.actions(run.now)[0] {
+            Action::StartFlow { dedupe, .. } => dedupe.to_string(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let first = starts(&mut run);
+    let signal = Signal::Child(Outcome::Failed(failure(Reason::SubFlow)));
+    run.put(Record::Signalled { step: "s".into(), signal }).due();
+    let letter = run.id();
+    run.put(Record::Dead { step: "s".into(), failure: failure(Reason::SubFlow), letter });
+    let by = Principal::new(PrincipalKind::User, "me");
+    run.put(Record::Revived { step: "s".into(), by, input: None, trigger: None, version: None });
+    assert_ne!(starts(&mut run), first);
+}
+
+#[test]
 fn a_failing_expression_is_a_dead_letter_with_the_trigger_to_edit() {
     let mut run = Run::of(
         "steps:\n  - a: { map: { n: trigger.n * 2 }}\n  - b: { call: shop.make, with: { n: a.n }}\n",

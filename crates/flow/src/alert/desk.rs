@@ -78,6 +78,7 @@ impl Desk {
         self.snapshot = engine.snapshot();
         self.engine = Some(engine);
         self.watch_flows(now);
+        self.forget_gone(now);
         if let Err(error) = self.look_back().await {
             tracing::warn!(%error, "what flows did before the start cannot be read; alerts begin anew");
         }
@@ -245,11 +246,15 @@ impl Desk {
             let since = self.watched.get(name).copied().unwrap_or(now);
             let last_accepted = self.pulses.of(name.as_str()).last_accepted();
             let topic = Topic::new(AlertKind::Silence, name.as_str());
-            let alerted = self.book.find(&topic).is_some();
-            match silence::wrong(flow, last_accepted, since, now) {
-                Some(message) if !alerted => self.raise(&topic, message, now),
-                None if alerted && last_accepted.is_some() => {
+            let told_at = self.book.find(&topic).map(|alert| alert.last_at);
+            match (silence::wrong(flow, last_accepted, since, now), told_at) {
+                (Some(message), None) => self.raise(&topic, message, now),
+                // After a restart nothing is wrong for a while; only being triggered ends what was wrong before.
+                (None, Some(told_at)) if last_accepted.is_some_and(|at| at >= told_at) => {
                     self.close(&topic, "it was triggered again", now);
+                }
+                (None, Some(_)) if !silence::is_watched(flow) => {
+                    self.close(&topic, "its silence is not watched any more", now);
                 }
                 _ => {}
             }

@@ -12,6 +12,11 @@ const LATE_MAX: Duration = Duration::from_mins(2);
 /// After a start triggers have so long before their silence counts: while Sinew was down nobody could be heard.
 const AFTER_START: Duration = Duration::from_mins(10);
 
+/// Whether a flow can be silent for too long.
+pub(crate) fn is_watched(flow: &Flow) -> bool {
+    flow.silence.is_some() || matches!(flow.trigger, Trigger::Schedule(_))
+}
+
 /// Why a flow's silence is wrong; `None` if it is not. `since` is when this flow was first watched, in this life.
 pub(crate) fn wrong(
     flow: &Flow,

@@ -174,6 +174,22 @@ async fn silence_is_told_until_the_flow_is_triggered_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_restart_does_not_end_a_silence() {
+    let world = World::with(WATCHED).await;
+    world.post("/hooks/watched", &[], r#"{"n":"1"}"#).await;
+    world.set_forward(Duration::from_mins(61));
+    until_open(&world, &["silence:watched"]).await;
+    let before = world.alerts(true).await[0].opened_at;
+    let world = world.again(Duration::from_mins(1), &Ground::default(), WATCHED).await;
+    // Once this is told, silence has been judged too.
+    world.post("/hooks/tired", &[], "{}").await;
+    world.set_forward(Duration::from_mins(11));
+    until_open(&world, &["silence:watched", "time_budget:tired"]).await;
+    let silence = world.alerts(true).await.into_iter().find(|alert| &*alert.kind == "silence").unwrap();
+    assert_eq!((silence.opened_at, world.alerts(false).await.len()), (before, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_run_over_its_time_is_told_also_if_it_began_before_a_restart() {
     let world = World::with(WATCHED).await;
     assert_eq!(world.post("/hooks/tired", &[], "{}").await.status, 202);

@@ -1,4 +1,4 @@
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -85,7 +85,10 @@ impl ControlToken {
         let failed = |source: io::Error| TokenError::File { path: path.to_owned(), source };
         let mut chance = [0_u8; CHANCE_BYTES];
         aws_lc_rs::rand::fill(&mut chance).map_err(|_| TokenError::NoChance)?;
-        let text: String = chance.iter().map(|byte| format!("{byte:02x}")).collect();
+        let text = chance.iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        });
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }

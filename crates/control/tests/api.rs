@@ -1,4 +1,5 @@
 //! The control API over an engine and a store, without sockets.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

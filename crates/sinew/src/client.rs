@@ -18,9 +18,9 @@ use crate::error::{CliError, Exit};
 
 /// How long a connection may take, and an answer.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-const ANSWER_WITHIN: Duration = Duration::from_secs(120);
+const ANSWER_WITHIN: Duration = Duration::from_mins(2);
 /// A backup copies the whole store before it answers.
-const BACKUP_WITHIN: Duration = Duration::from_secs(4 * 3600);
+const BACKUP_WITHIN: Duration = Duration::from_hours(4);
 /// The longest answer that is read.
 const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
 

@@ -36,9 +36,13 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command did not do what it was asked: what people read on standard error.
+/// Why a command did not do what it was asked. Boxed, because it travels through everything that may fail.
 #[derive(Debug)]
-pub struct CliError {
+pub struct CliError(Box<Told>);
+
+/// What people read on standard error.
+#[derive(Debug)]
+pub struct Told {
     /// How the program ends.
     pub exit: Exit,
     /// The stable code.
@@ -56,14 +60,14 @@ pub struct CliError {
 impl CliError {
     /// An error with exit code, code and sentence.
     pub fn new(exit: Exit, code: Code, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Told {
             exit,
             code: code.to_string(),
             message: message.into(),
             help: None,
             correlation_id: None,
             findings: Vec::new(),
-        }
+        }))
     }
 
     /// Arguments that do not fit.
@@ -78,7 +82,7 @@ impl CliError {
 
     /// The same, saying how to mend it.
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.0.help = Some(help.into());
         self
     }
 
@@ -91,14 +95,14 @@ impl CliError {
             500.. => Exit::Failed,
             _ => Exit::Refused,
         };
-        Self {
+        Self(Box::new(Told {
             exit,
             code: problem.code,
             message: problem.detail,
             help: problem.help,
             correlation_id: Some(problem.correlation_id),
             findings: problem.findings,
-        }
+        }))
     }
 
     /// Says it on standard error.
@@ -133,6 +137,20 @@ impl CliError {
     }
 }
 
+impl std::ops::Deref for CliError {
+    type Target = Told;
+
+    fn deref(&self) -> &Told {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for CliError {
+    fn deref_mut(&mut self) -> &mut Told {
+        &mut self.0
+    }
+}
+
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
         let help = match &error {
@@ -144,8 +162,9 @@ impl From<StoreError> for CliError {
             StoreError::Damaged { .. } => Some("check the path; if it is a store, restore the last backup"),
             _ => None,
         };
-        let code = sinew_control::store_code(&error);
-        Self { help: help.map(str::to_owned), ..Self::new(Exit::Store, code, error.to_string()) }
+        let mut told = Self::new(Exit::Store, sinew_control::store_code(&error), error.to_string());
+        told.help = help.map(str::to_owned);
+        told
     }
 }
 

@@ -41,6 +41,10 @@ pub enum Tint {
     Strong,
 }
 
+#[expect(
+    clippy::unused_self,
+    reason = "where answers go is the output's business, also where it does not depend on its format"
+)]
 impl Output {
     /// Standard output, in this format.
     pub fn new(format: Format) -> Self {

@@ -11,7 +11,7 @@ use super::words::{id, maybe_id, maybe_instant, page_lines, shared};
 use crate::{Control, Fault, view};
 
 /// The longest that a caller may wait within one request.
-const WAIT_MAX: Duration = Duration::from_secs(60);
+const WAIT_MAX: Duration = Duration::from_mins(1);
 /// How long a watcher waits unless it says.
 const WATCH_FOR: Duration = Duration::from_secs(20);
 /// How often a watched run is looked at. The journal is the truth, and tells nobody.

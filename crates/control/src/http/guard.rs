@@ -19,7 +19,7 @@ use crate::{Control, Fault};
 /// How long a request may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(90);
 /// How long copying the store may take.
-const BACKUP_WITHIN: Duration = Duration::from_secs(4 * 3600);
+const BACKUP_WITHIN: Duration = Duration::from_hours(4);
 
 /// Outermost: gives the request its trace, turns faults into problem details, and notes what came of it.
 pub(crate) async fn account(State(control): State<Control>, mut request: Request, next: Next) -> Response {

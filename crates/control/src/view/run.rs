@@ -55,7 +55,7 @@ pub(crate) fn run_detail(of: &RunDetail) -> api::RunDetail {
         match &one.record {
             Record::Finished { result: value } => result = Some(value.clone()),
             Record::Dead { failure: why, .. } | Record::Compensated { failure: why, .. } => {
-                failed = Some(failure(why))
+                failed = Some(failure(why));
             }
             Record::Revived { .. } => failed = None,
             _ => {}

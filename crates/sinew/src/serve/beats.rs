@@ -13,7 +13,7 @@ use crate::project::Folders;
 use crate::verbs::reload_said;
 
 /// How often old runs are looked for.
-const RETENTION_EVERY: Duration = Duration::from_secs(60);
+const RETENTION_EVERY: Duration = Duration::from_mins(1);
 /// Runs deleted in one transaction, and the rest that the store gets in between.
 const RETENTION_BATCH: u32 = 250;
 const RETENTION_REST: Duration = Duration::from_millis(20);

@@ -44,7 +44,9 @@ pub struct Recorders(pub Vec<Arc<dyn CallRecorder>>);
 impl CallRecorder for Recorders {
     fn record(&self, record: CallRecord) {
         if let Some((last, others)) = self.0.split_last() {
-            others.iter().for_each(|one| one.record(record.clone()));
+            for one in others {
+                one.record(record.clone());
+            }
             last.record(record);
         }
     }

@@ -18,6 +18,7 @@ use sinew_model::Snapshot;
 use sinew_sandbox::{RunningSandbox, Sandbox, SandboxOptions};
 use sinew_store::Store;
 use sinew_store_sqlite::{SqliteOptions, SqliteStore};
+use sinew_vault::SecretSource;
 use tokio::net::TcpListener;
 
 use super::told::{Observers, Recorders};
@@ -84,51 +85,15 @@ async fn serve(
     let listener =
         TcpListener::bind(options.control).await.map_err(|e| not_listening(options.control, &e))?;
 
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let meters = Meters::new();
-    let monitor = Monitor::start(MonitorOptions {
-        store: Arc::new(store.clone()),
-        clock: Arc::clone(&clock),
-        secrets: Arc::clone(&secrets),
-        trust: Trust::default(),
-        seed: chance(),
-    });
-    let caller = Caller::new(CallerOptions {
-        secrets: Arc::clone(&secrets),
-        recorder: Arc::new(Recorders(vec![Arc::clone(&meters) as Arc<dyn CallRecorder>, monitor.clone()])),
-        clock: Arc::clone(&clock),
-        seed: chance(),
-        trust: Trust::default(),
-    });
-    let engine = EngineOptions {
-        store: Arc::new(store.clone()) as Arc<dyn Store>,
-        caller,
-        clock,
-        observer: Arc::new(Observers(vec![Arc::clone(&meters) as Arc<dyn Observer>, monitor.clone()])),
-        files: file_folders(&options.files, &folders),
-        in_flight_max: options.in_flight.max(1),
-        seed: chance(),
-    };
-    let engine = Engine::start(engine, Arc::clone(&snapshot)).await.map_err(sinew_control::Fault::from)?;
-    monitor.attach(engine.clone());
-
-    let mut listening = TriggerOptions::new(options.listen, secrets);
-    listening.public_url.clone_from(&options.public_url);
-    listening.monitor = Some(Arc::clone(&monitor));
-    let triggers = Triggers::start(engine.clone(), listening).map_err(|e| {
-        CliError::new(Exit::Machine, e.code(), e.to_string()).help("choose another with `--listen`")
-    })?;
+    let (engine, meters, monitor) = engine(&options, &folders, &store, &secrets, &snapshot).await?;
+    let triggers = triggers(&options, &engine, secrets, &monitor)?;
     let hooks = triggers.address();
     let triggers: SharedTriggers = Arc::new(Mutex::new(Some(triggers)));
     let reloader = reloader(&engine, &folders, &triggers, &monitor);
-    let api = Control::new(ControlOptions {
-        engine: engine.clone(),
-        reloader: Arc::clone(&reloader),
-        meters,
-        token,
-        hosts: options.control_host.clone(),
-    });
-    let api = api.start(listener).map_err(|e| not_listening(options.control, &e))?;
+    let hosts = options.control_host.clone();
+    let api =
+        ControlOptions { engine: engine.clone(), reloader: Arc::clone(&reloader), meters, token, hosts };
+    let api = Control::new(api).start(listener).map_err(|e| not_listening(options.control, &e))?;
 
     if let Retention::For(age) = options.retention {
         tokio::spawn(beats::retain(engine.clone(), age));
@@ -144,6 +109,60 @@ async fn serve(
     signals::stop_at_once_if_asked_again();
     stop(Parts { triggers, engine, monitor, api, store }, options.drain).await;
     Ok(Exit::Ok)
+}
+
+/// What performs the flows, who counts, and who watches.
+async fn engine(
+    options: &Serve,
+    folders: &Folders,
+    store: &SqliteStore,
+    secrets: &Arc<dyn SecretSource>,
+    snapshot: &Arc<Snapshot>,
+) -> Result<(Engine, Arc<Meters>, Arc<Monitor>), CliError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let meters = Meters::new();
+    // It is there before the caller and the engine, whose calls and runs it hears of.
+    let monitor = Monitor::start(MonitorOptions {
+        store: Arc::new(store.clone()),
+        clock: Arc::clone(&clock),
+        secrets: Arc::clone(secrets),
+        trust: Trust::default(),
+        seed: chance(),
+    });
+    let caller = Caller::new(CallerOptions {
+        secrets: Arc::clone(secrets),
+        recorder: Arc::new(Recorders(vec![Arc::clone(&meters) as Arc<dyn CallRecorder>, monitor.clone()])),
+        clock: Arc::clone(&clock),
+        seed: chance(),
+        trust: Trust::default(),
+    });
+    let engine = EngineOptions {
+        store: Arc::new(store.clone()) as Arc<dyn Store>,
+        caller,
+        clock,
+        observer: Arc::new(Observers(vec![Arc::clone(&meters) as Arc<dyn Observer>, monitor.clone()])),
+        files: file_folders(&options.files, folders),
+        in_flight_max: options.in_flight.max(1),
+        seed: chance(),
+    };
+    let engine = Engine::start(engine, Arc::clone(snapshot)).await.map_err(sinew_control::Fault::from)?;
+    monitor.attach(engine.clone());
+    Ok((engine, meters, monitor))
+}
+
+/// What starts the flows from outside.
+fn triggers(
+    options: &Serve,
+    engine: &Engine,
+    secrets: Arc<dyn SecretSource>,
+    monitor: &Arc<Monitor>,
+) -> Result<RunningTriggers, CliError> {
+    let mut listening = TriggerOptions::new(options.listen, secrets);
+    listening.public_url.clone_from(&options.public_url);
+    listening.monitor = Some(Arc::clone(monitor));
+    Triggers::start(engine.clone(), listening).map_err(|e| {
+        CliError::new(Exit::Machine, e.code(), e.to_string()).help("choose another with `--listen`")
+    })
 }
 
 /// Triggers until they are stopped: reloads reach them, and the end takes them away.

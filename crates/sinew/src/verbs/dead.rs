@@ -56,12 +56,11 @@ async fn list(client: &Client, list: DeadList, output: &Output) -> Result<Exit, 
 }
 
 async fn edit(client: &Client, edit: DeadEdit, output: &Output) -> Result<Exit, CliError> {
-    let payload = match &edit.payload {
-        Some(given) => payload(Some(given))?,
-        None => {
-            let detail: DeadDetail = client.get(&path::dead(&edit.id), &json!({})).await?;
-            in_editor(&detail.payload)?
-        }
+    let payload = if let Some(given) = &edit.payload {
+        payload(Some(given))?
+    } else {
+        let detail: DeadDetail = client.get(&path::dead(&edit.id), &json!({})).await?;
+        in_editor(&detail.payload)?
     };
     let done: Done = client.put(&path::dead_payload(&edit.id), &Edit { payload }).await?;
     if edit.replay {

@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use serde_json::json;
 use sinew_control_api::{
     DeadBulk, DeadBulkDone, DeadCount, DeadPage, DeadQuery, DeadRefused, DeadReplay, DeadReplayed, Done, path,
@@ -131,13 +133,15 @@ async fn bulk(
 
 fn said(action: Action, total: &DeadBulkDone) -> String {
     let mut text = format!("{} {}", total.done, action.past());
-    if !total.refused.is_empty() {
-        text.push_str(&format!(", {} refused:", total.refused.len()));
-        let line = |one: &DeadRefused| format!("\n  {} {}: {}", one.id, one.code, one.message);
-        text.extend(total.refused.iter().take(SHOWN_MAX).map(line));
-        if total.refused.len() > SHOWN_MAX {
-            text.push_str(&format!("\n  and {} more", total.refused.len() - SHOWN_MAX));
-        }
+    if total.refused.is_empty() {
+        return text;
+    }
+    let _ = write!(text, ", {} refused:", total.refused.len());
+    for DeadRefused { id, code, message } in total.refused.iter().take(SHOWN_MAX) {
+        let _ = write!(text, "\n  {id} {code}: {message}");
+    }
+    if total.refused.len() > SHOWN_MAX {
+        let _ = write!(text, "\n  and {} more", total.refused.len() - SHOWN_MAX);
     }
     text
 }

@@ -25,7 +25,7 @@ pub fn run(map: &Map) -> Result<Exit, CliError> {
     // What was mapped before a failure is printed before it is told.
     match (exit, out.flush()) {
         (Err(Stop::Pipe), _) | (Ok(_), Err(_)) => Ok(Exit::Ok),
-        (Err(Stop::Error(error)), _) => Err(*error),
+        (Err(Stop::Error(error)), _) => Err(error),
         (Ok(exit), Ok(())) => Ok(exit),
     }
 }
@@ -34,12 +34,12 @@ pub fn run(map: &Map) -> Result<Exit, CliError> {
 enum Stop {
     /// Nobody reads any more.
     Pipe,
-    Error(Box<CliError>),
+    Error(CliError),
 }
 
 impl From<CliError> for Stop {
     fn from(error: CliError) -> Self {
-        Self::Error(Box::new(error))
+        Self::Error(error)
     }
 }
 
@@ -125,7 +125,7 @@ fn pretty(text: &str) -> String {
             }
             '{' | '[' => {
                 out.push(c);
-                while chars.next_if(|c| c.is_ascii_whitespace()).is_some() {}
+                while chars.next_if(char::is_ascii_whitespace).is_some() {}
                 if let Some(end) = chars.next_if(|c| matches!(c, '}' | ']')) {
                     out.push(end);
                 } else {
@@ -187,11 +187,11 @@ mod tests {
         let cli =
             <crate::cli::Cli as clap::Parser>::try_parse_from(["sinew"].into_iter().chain(line)).unwrap();
         let crate::cli::Verb::Map(map) = cli.verb else { unreachable!() };
-        let expression = compile(&map).map_err(|e| e.message)?;
+        let expression = compile(&map).map_err(|e| e.message.clone())?;
         let mapper = Mapper { expression, map: &map, moment: Moment::default(), limits: Limits::default() };
         let mut out = Vec::new();
         match mapper.stream(&mut Values::new(input.as_bytes()), &mut out) {
-            Err(Stop::Error(error)) => Err(error.message),
+            Err(Stop::Error(error)) => Err(error.message.clone()),
             _ => Ok(String::from_utf8(out).unwrap()),
         }
     }

@@ -67,8 +67,8 @@ pub fn run(cli: Cli, output: &Output, began: Instant) -> Result<Exit, CliError> 
         Verb::Explain { code } => explain::run(code.as_deref(), output),
         Verb::Restore { file, yes } => restore::run(&file, &shared.data, yes, output),
         Verb::Sandbox(sandbox) => sandbox::run(sandbox, &shared.output, output),
-        Verb::Version => version::run(output),
-        Verb::Completions { shell } => completions::run(shell),
+        Verb::Version => Ok(version::run(output)),
+        Verb::Completions { shell } => Ok(completions::run(shell)),
     }
 }
 

@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use sinew_control_api::{RunEnd, RunStart, RunStarted, RunStatus, path};
@@ -5,6 +6,7 @@ use sinew_diag::codes::control;
 
 use super::input::payload;
 use super::runs::watch_until_ended;
+use super::runs_text;
 use crate::cli::Run;
 use crate::client::Client;
 use crate::error::{CliError, Exit};
@@ -49,11 +51,10 @@ fn said(end: &RunEnd, output: &Output) -> String {
     let tint = if end.status == RunStatus::Finished { Tint::Good } else { Tint::Bad };
     let mut text = output.tint(end.status.as_str(), tint);
     if let Some(result) = end.result.as_ref().filter(|result| !result.is_null()) {
-        text.push_str(&format!("\n{result}"));
+        let _ = write!(text, "\n{result}");
     }
     if let Some(failure) = &end.failure {
-        text.push_str(&format!("\n{} {}: {}", failure.code, failure.reason, failure.message));
-        text.push_str(&failure.help.as_ref().map(|help| format!("\n  help: {help}")).unwrap_or_default());
+        let _ = write!(text, "\n{}", runs_text::failure(failure, output).trim_end());
     }
     text
 }

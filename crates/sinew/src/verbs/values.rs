@@ -9,18 +9,14 @@ const VALUE_BYTES_MAX: usize = 256 * 1024 * 1024;
 pub struct Values<R> {
     from: R,
     value: Vec<u8>,
-    depth: usize,
-    in_text: bool,
-    escaped: bool,
-    /// The line that the value began on, and the one being read.
+    scan: Scan,
     began_on: u64,
-    line: u64,
 }
 
 impl<R: BufRead> Values<R> {
     /// The values of this input.
     pub fn new(from: R) -> Self {
-        Self { from, value: Vec::new(), depth: 0, in_text: false, escaped: false, began_on: 1, line: 1 }
+        Self { from, value: Vec::new(), scan: Scan::default(), began_on: 1 }
     }
 
     /// The next value and the line that it begins on. `out` is flushed before the input is waited for.
@@ -33,68 +29,91 @@ impl<R: BufRead> Values<R> {
                 Err(e) => return Err(e),
             };
             if chunk.is_empty() {
-                (self.depth, self.in_text, self.escaped) = (0, false, false);
+                self.scan = Scan { line: self.scan.line, ..Scan::default() };
                 return Ok((!self.value.is_empty()).then_some((self.value.as_slice(), self.began_on)));
             }
-            let (mut used, mut ended) = (0, false);
-            for &byte in chunk {
-                if self.value.is_empty() && used < chunk.len() && byte.is_ascii_whitespace() {
-                    self.line += u64::from(byte == b'\n');
-                    used += 1;
-                    continue;
-                }
-                break;
+            let all = chunk.len();
+            let gap = if self.value.is_empty() { self.scan.gap(chunk) } else { 0 };
+            if self.value.is_empty() {
+                self.began_on = self.scan.line;
             }
-            let start = used;
-            if start < chunk.len() {
-                if self.value.is_empty() {
-                    self.began_on = self.line;
-                }
-                for &byte in &chunk[start..] {
-                    used += 1;
-                    if byte == b'\n' {
-                        self.line += 1;
-                    }
-                    if self.in_text {
-                        match byte {
-                            _ if self.escaped => self.escaped = false,
-                            b'\\' => self.escaped = true,
-                            b'"' => {
-                                self.in_text = false;
-                                ended = self.depth == 0;
-                            }
-                            _ => {}
-                        }
-                    } else {
-                        match byte {
-                            b'"' => self.in_text = true,
-                            b'{' | b'[' => self.depth += 1,
-                            b'}' | b']' => {
-                                self.depth = self.depth.saturating_sub(1);
-                                ended = self.depth == 0;
-                            }
-                            _ if self.depth == 0 && byte.is_ascii_whitespace() => ended = true,
-                            _ => {}
-                        }
-                    }
-                    if ended {
-                        break;
-                    }
-                }
-            }
-            self.value.extend_from_slice(&chunk[start..used]);
-            let all_used = used == chunk.len();
-            self.from.consume(used);
+            let (length, ended) = self.scan.value(&chunk[gap..]);
+            self.value.extend_from_slice(&chunk[gap..gap + length]);
+            self.from.consume(gap + length);
             if ended {
                 return Ok(Some((self.value.as_slice(), self.began_on)));
             }
             if self.value.len() > VALUE_BYTES_MAX {
                 return Err(io::Error::other("a value is longer than 256 MiB"));
             }
-            if all_used {
+            if gap + length == all {
                 out.flush()?;
             }
         }
+    }
+}
+
+/// Where in a value the reader is.
+struct Scan {
+    depth: usize,
+    in_text: bool,
+    escaped: bool,
+    line: u64,
+}
+
+impl Default for Scan {
+    fn default() -> Self {
+        Self { depth: 0, in_text: false, escaped: false, line: 1 }
+    }
+}
+
+impl Scan {
+    /// How much white space stands here.
+    fn gap(&mut self, bytes: &[u8]) -> usize {
+        let gap = bytes.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(bytes.len());
+        for byte in &bytes[..gap] {
+            self.line += u64::from(*byte == b'\n');
+        }
+        gap
+    }
+
+    /// How much of this belongs to the value, and whether it ends there.
+    fn value(&mut self, bytes: &[u8]) -> (usize, bool) {
+        for (at, &byte) in bytes.iter().enumerate() {
+            if byte == b'\n' {
+                self.line += 1;
+            }
+            if self.ends(byte) {
+                return (at + 1, true);
+            }
+        }
+        (bytes.len(), false)
+    }
+
+    /// Takes one more byte; whether the value ends with it.
+    fn ends(&mut self, byte: u8) -> bool {
+        if self.in_text {
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' => self.escaped = true,
+                b'"' => {
+                    self.in_text = false;
+                    return self.depth == 0;
+                }
+                _ => {}
+            }
+            return false;
+        }
+        match byte {
+            b'"' => self.in_text = true,
+            b'{' | b'[' => self.depth += 1,
+            b'}' | b']' => {
+                self.depth = self.depth.saturating_sub(1);
+                return self.depth == 0;
+            }
+            _ => return self.depth == 0 && byte.is_ascii_whitespace(),
+        }
+        false
     }
 }
 

@@ -8,7 +8,9 @@ mod yaml;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sinew_e2e::{Server, ServerOptions, Submission, World, fast, free_port, now_s, standard_webhook, until};
+use sinew_e2e::{
+    Server, ServerOptions, Submission, World, fast, free_port, now_s, sinew, standard_webhook, until,
+};
 
 use raw::{Raw, Sent};
 
@@ -235,12 +237,17 @@ fn a_file_that_is_no_store_is_said_to_be_none() {
 #[test]
 fn an_address_that_is_taken_is_named() {
     let world = world(12);
-    let mut second = world.options.clone();
-    second.data = world.folder().join("other");
-    let said =
-        Server::try_start(&ServerOptions { listen: free_port(), ..second.clone() }).err().unwrap_or_default();
-    assert!(said.contains("SNW-6015") || said.contains("SNW-4030"), "{said}");
-    assert!(said.contains(&second.control.to_string()), "{said}");
+    let own = world.project("own").display().to_string();
+    let (taken, free) = (world.options.control.to_string(), free_port().to_string());
+    let arguments = ["serve", own.as_str(), "--data", "other", "--listen", &free, "--control", &taken];
+    let said = sinew(world.folder(), &arguments);
+    assert_eq!(said.code, 6, "{}", said.err);
+    assert!(said.err.contains("SNW-6015") && said.err.contains(&taken), "{}", said.err);
+    let taken = world.options.listen.to_string();
+    let arguments = ["serve", own.as_str(), "--data", "other", "--listen", &taken, "--control", &free];
+    let said = sinew(world.folder(), &arguments);
+    assert_eq!(said.code, 6, "{}", said.err);
+    assert!(said.err.contains("SNW-4030") && said.err.contains(&taken), "{}", said.err);
     until("the first to serve on", PATIENCE, || world.control().get("/v1/health").is_ok().then_some(()));
     check_serving(&world, "afterwards");
 }

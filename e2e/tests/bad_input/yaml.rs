@@ -14,7 +14,7 @@ const MISTAKES: &[(&str, &str)] = &[
         "SNW-1006",
         "kind: AlertChannel\nname: unset\nowner: { team: a, contact: b, runbook: c }\nlog: info\nslack: { url: '${NOT_SET_ANYWHERE}' }\n",
     ),
-    ("SNW-1007", "name: without-kind\n"),
+    ("SNW-1007", "knid: Flow\nname: without-kind\n"),
     ("SNW-1008", "kind: Flaw\nname: unknown-kind\n"),
     ("SNW-1009", ""),
     (

@@ -72,7 +72,8 @@ impl Fault {
             }
             Self::LostThenBusy => json!([
                 on(json!({ "kind": "answer_lost" }), spared, 1),
-                on(json!({ "kind": "status", "status": 503 }), spared + 1, ATTEMPTS - 1),
+                // What one fault strikes is not seen by the next.
+                on(json!({ "kind": "status", "status": 503 }), spared, ATTEMPTS - 1),
             ]),
             // What has no body cannot be cut.
             Self::Malformed | Self::Truncated if operation.method == "DELETE" => return None,

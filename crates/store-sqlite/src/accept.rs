@@ -1,9 +1,11 @@
 //! Accepting runs.
 
+use std::collections::BTreeMap;
+
 use rusqlite::OptionalExtension;
 use sinew_store::{Admitted, CursorAdvance, NewRun, RunId};
 
-use crate::memory::Running;
+use crate::memory::{Running, Tally};
 use crate::state::State;
 use crate::tx::{Done, Tx};
 
@@ -14,18 +16,19 @@ const EXPIRED_EVERY: u32 = 32;
 const EXPIRED_GRACE_MS: i64 = 3_600_000;
 
 /// Accepts runs, and moves a cursor with them. A page that comes with a cursor is taken whole or not at all, or the
-/// cursor would pass by what the backlog had no room for.
+/// cursor would pass by what the backlog had no room for; whole also if it does not fit, or a page that is larger than
+/// the backlog would never be taken.
 pub(crate) fn accept(
     tx: &mut Tx<'_>,
     runs: &[NewRun],
     cursor: Option<&CursorAdvance>,
 ) -> Done<Vec<Admitted>> {
     let Some(cursor) = cursor else {
-        return runs.iter().map(|run| admit(tx, run)).collect();
+        return runs.iter().map(|run| admit(tx, run, None)).collect();
     };
     let before = tx.mem.tallies.clone();
     tx.conn.execute_batch("SAVEPOINT page")?;
-    let answers = runs.iter().map(|run| admit(tx, run)).collect::<Done<Vec<_>>>()?;
+    let answers = runs.iter().map(|run| admit(tx, run, Some(&before))).collect::<Done<Vec<_>>>()?;
     if answers.contains(&Admitted::BacklogFull) {
         tx.conn.execute_batch("ROLLBACK TO page; RELEASE page")?;
         for (flow, tally) in &mut tx.mem.tallies {
@@ -49,7 +52,8 @@ pub(crate) fn set_cursor(tx: &Tx<'_>, cursor: &CursorAdvance) -> Done<()> {
     Ok(())
 }
 
-fn admit(tx: &mut Tx<'_>, run: &NewRun) -> Done<Admitted> {
+/// Takes a run, unless the flow's backlog has no room, as it is now or as it was `before` the page.
+fn admit(tx: &mut Tx<'_>, run: &NewRun, before: Option<&BTreeMap<i64, Tally>>) -> Done<Admitted> {
     let flow = tx.mem.words.number(tx.conn, &run.flow)?;
     if let Some(earlier) = duplicate_of(tx, flow, run)? {
         return Ok(Admitted::Duplicate(earlier));
@@ -63,7 +67,7 @@ fn admit(tx: &mut Tx<'_>, run: &NewRun) -> Done<Admitted> {
         (true, true) => State::Running,
         (true, false) => State::ready(run.batch),
     };
-    let queued = tx.mem.tallies.get(&flow).map_or(0, crate::memory::Tally::queued);
+    let queued = before.unwrap_or(&tx.mem.tallies).get(&flow).map_or(0, Tally::queued);
     if state != State::Running && queued >= run.backlog_max {
         return Ok(Admitted::BacklogFull);
     }

@@ -1,5 +1,6 @@
 //! Taking runs: from the backlog, when their time has come, for an event, or one by its id.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sinew_stdx::Timestamp;
@@ -10,71 +11,100 @@ use crate::state::State;
 use crate::tx::{Done, Stand, Tx};
 use crate::words;
 
-/// Takes runs from the backlog, lane by lane.
-pub(crate) fn queued(tx: &mut Tx<'_>, limit: u32, full: &[Arc<str>]) -> Done<Vec<RunId>> {
-    let mut shut = Vec::with_capacity(full.len());
-    for flow in full {
-        shut.extend(words::find(tx.conn, flow)?);
-    }
-    let mut claimed = Vec::new();
-    for (turn, lane) in State::LANES.into_iter().enumerate() {
-        let room = (limit as usize).saturating_sub(claimed.len());
-        if room > 0 {
-            from_lane(tx, lane, turn, room, &shut, &mut claimed)?;
-        }
-    }
-    Ok(claimed)
+/// What a run is taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To be run further.
+    GoOn,
+    /// To be ended.
+    Cancel,
 }
 
-/// Flows take turns, starting behind the one that was served last; in each the oldest goes first.
-fn from_lane(
-    tx: &mut Tx<'_>,
-    lane: State,
-    turn: usize,
-    room: usize,
-    shut: &[i64],
-    claimed: &mut Vec<RunId>,
-) -> Done<()> {
-    let mut flows: Vec<(i64, u64)> = tx
-        .mem
-        .tallies
-        .iter()
-        .map(|(&flow, tally)| (flow, tally.of(lane)))
-        .filter(|(flow, waiting)| *waiting > 0 && !shut.contains(flow))
-        .collect();
-    let last = tx.mem.turns[turn];
-    let start = flows.partition_point(|&(flow, _)| flow <= last);
-    flows.rotate_left(start);
-
-    let mut shares: Vec<std::vec::IntoIter<RunId>> = Vec::with_capacity(flows.len());
-    for (flow, share) in shares_of(&flows, room) {
-        shares.push(oldest(tx, flow, lane, share)?.into_iter());
+/// Takes runs from the backlog, lane by lane; tells the flow of each.
+pub(crate) fn queued(tx: &mut Tx<'_>, limit: u32, room: &[(Arc<str>, u32)]) -> Done<Vec<(RunId, Arc<str>)>> {
+    let mut names: BTreeMap<i64, Arc<str>> = BTreeMap::new();
+    let mut claim = Claim { left: u64::from(limit), rooms: BTreeMap::new(), taken: Vec::new() };
+    for (name, most) in room {
+        let Some(flow) = words::find(tx.conn, name)? else { continue };
+        let room = claim.rooms.entry(flow).or_insert(u64::MAX);
+        *room = (*room).min(u64::from(*most));
+        names.insert(flow, Arc::clone(name));
     }
-    let mut left = room;
-    while left > 0 {
-        let mut given = 0;
-        for (share, &(flow, _)) in shares.iter_mut().zip(&flows) {
-            if given == left {
+    for (turn, lane) in State::LANES.into_iter().enumerate() {
+        if claim.left > 0 {
+            claim.from_lane(tx, lane, turn)?;
+        }
+    }
+    let mut told = Vec::with_capacity(claim.taken.len());
+    for (run, flow) in claim.taken {
+        let name = match names.get(&flow) {
+            Some(name) => Arc::clone(name),
+            None => {
+                let name = words::text(tx.conn, flow)?;
+                names.insert(flow, Arc::clone(&name));
+                name
+            }
+        };
+        told.push((run, name));
+    }
+    Ok(told)
+}
+
+/// A claim of queued runs on its way through the lanes.
+struct Claim {
+    /// How many more may be taken.
+    left: u64,
+    /// How many more of each flow that is bounded.
+    rooms: BTreeMap<i64, u64>,
+    taken: Vec<(RunId, i64)>,
+}
+
+impl Claim {
+    /// Flows take turns, starting behind the one that was served last; in each the oldest goes first.
+    fn from_lane(&mut self, tx: &mut Tx<'_>, lane: State, turn: usize) -> Done<()> {
+        let room_of = |flow: i64| self.rooms.get(&flow).copied().unwrap_or(u64::MAX);
+        let mut flows: Vec<(i64, u64)> = tx
+            .mem
+            .tallies
+            .iter()
+            .map(|(&flow, tally)| (flow, tally.of(lane).min(room_of(flow))))
+            .filter(|(_, waiting)| *waiting > 0)
+            .collect();
+        let last = tx.mem.turns[turn];
+        let start = flows.partition_point(|&(flow, _)| flow <= last);
+        flows.rotate_left(start);
+
+        let mut shares: Vec<std::vec::IntoIter<RunId>> = Vec::with_capacity(flows.len());
+        for (flow, share) in shares_of(&flows, self.left) {
+            shares.push(oldest(tx, flow, lane, share)?.into_iter());
+        }
+        while self.left > 0 {
+            let before = self.left;
+            for (share, &(flow, _)) in shares.iter_mut().zip(&flows) {
+                if self.left == 0 {
+                    break;
+                }
+                let Some(run) = share.next() else { continue };
+                tx.take(run, flow, lane)?;
+                tx.mem.turns[turn] = flow;
+                self.taken.push((run, flow));
+                self.left -= 1;
+                if let Some(room) = self.rooms.get_mut(&flow) {
+                    *room = room.saturating_sub(1);
+                }
+            }
+            if self.left == before {
                 break;
             }
-            let Some(run) = share.next() else { continue };
-            tx.take(run, flow, lane)?;
-            claimed.push(run);
-            tx.mem.turns[turn] = flow;
-            given += 1;
         }
-        if given == 0 {
-            break;
-        }
-        left -= given;
+        Ok(())
     }
-    Ok(())
 }
 
 /// How many each flow gives when they take turns, for `room` in all.
-fn shares_of(flows: &[(i64, u64)], room: usize) -> Vec<(i64, u64)> {
+fn shares_of(flows: &[(i64, u64)], room: u64) -> Vec<(i64, u64)> {
     let mut shares: Vec<(i64, u64)> = flows.iter().map(|&(flow, _)| (flow, 0)).collect();
-    let mut left = room as u64;
+    let mut left = room;
     while left > 0 {
         let open: Vec<usize> = (0..flows.len()).filter(|&i| shares[i].1 < flows[i].1).collect();
         let Some(least) = open.iter().map(|&i| flows[i].1 - shares[i].1).min() else { break };
@@ -111,17 +141,27 @@ pub(crate) fn due(tx: &mut Tx<'_>, now: Timestamp, limit: u32) -> Done<Vec<RunId
     take_resting(tx, &found)
 }
 
-/// Takes resting runs that wait for an event: with this key, or with any. The oldest go first.
-pub(crate) fn event(tx: &mut Tx<'_>, event: &str, key: Option<&str>, limit: u32) -> Done<Vec<RunId>> {
+/// Takes resting runs that wait for an event, with this key or with any, and come after one. The oldest go first.
+pub(crate) fn event(
+    tx: &mut Tx<'_>,
+    event: &str,
+    key: Option<&str>,
+    after: Option<RunId>,
+    limit: u32,
+) -> Done<Vec<RunId>> {
     let mut keys = vec![wait_key(None)];
     keys.extend(key.map(|key| wait_key(Some(key))));
+    // Every id comes after the empty one.
+    let after = after.map_or_else(Vec::new, |run| run.to_bytes().to_vec());
     let mut found: Vec<(RunId, i64)> = Vec::new();
     for key in keys {
         let mut select = tx.sql(
             "SELECT w.run, r.flow FROM waits w JOIN runs r ON r.id = w.run
-             WHERE w.event = ?1 AND w.key = ?2 ORDER BY w.run LIMIT ?3",
+             WHERE w.event = ?1 AND w.key = ?2 AND w.run > ?3 ORDER BY w.run LIMIT ?4",
         )?;
-        for row in select.query_map((event, key, limit), |r| Ok((RunId::from_bytes(r.get(0)?), r.get(1)?)))? {
+        let rows = select
+            .query_map((event, key, &after, limit), |r| Ok((RunId::from_bytes(r.get(0)?), r.get(1)?)))?;
+        for row in rows {
             found.push(row?);
         }
     }
@@ -138,17 +178,20 @@ fn take_resting(tx: &mut Tx<'_>, found: &[(RunId, i64)]) -> Done<Vec<RunId>> {
     Ok(found.iter().map(|&(run, _)| run).collect())
 }
 
-/// Takes one run that is resting, queued or dead.
-pub(crate) fn one(tx: &mut Tx<'_>, run: RunId) -> Done<bool> {
+/// Takes one run by its id, if it may be taken for that purpose.
+pub(crate) fn one(tx: &mut Tx<'_>, run: RunId, purpose: Purpose) -> Done<bool> {
     let Some(stand) = tx.stand(run)? else { return Ok(false) };
     match stand.state {
-        State::Returned
-        | State::Ready
-        | State::ReturnedBatch
-        | State::ReadyBatch
-        | State::Blocked
-        | State::Waiting => {}
+        State::Waiting => {}
+        State::Returned | State::Ready | State::ReturnedBatch | State::ReadyBatch | State::Blocked => {
+            if purpose == Purpose::GoOn {
+                return Ok(false);
+            }
+        }
         State::Dead => {
+            if purpose == Purpose::GoOn && another_is_under_way(tx, run, &stand)? {
+                return Ok(false);
+            }
             tx.sql("UPDATE runs SET ended_at = NULL, reason = NULL, step = NULL WHERE id = ?1")?
                 .execute([run.to_bytes()])?;
             if let Some(key) = &stand.key {
@@ -161,6 +204,20 @@ pub(crate) fn one(tx: &mut Tx<'_>, run: RunId) -> Done<bool> {
     }
     tx.take(run, stand.flow, stand.state)?;
     Ok(true)
+}
+
+/// Whether another run with the same key has begun and not ended.
+fn another_is_under_way(tx: &Tx<'_>, run: RunId, stand: &Stand) -> Done<bool> {
+    const UNDER_WAY: [State; 4] = [State::Running, State::Waiting, State::Returned, State::ReturnedBatch];
+    let Some(key) = &stand.key else { return Ok(false) };
+    let mut other =
+        tx.sql("SELECT 1 FROM runs WHERE key = ?1 AND flow = ?2 AND state = ?3 AND id <> ?4 LIMIT 1")?;
+    for state in UNDER_WAY {
+        if other.exists((key, stand.flow, state, run.to_bytes()))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// A dead run may have let others pass. When it goes on, whoever has not begun by then waits for it again.

@@ -191,20 +191,30 @@ impl Journal for SqliteStore {
         self.read(move |conn| load::load(conn, run))
     }
 
-    fn claim_queued(&self, limit: u32, full: Vec<Arc<str>>) -> Pending<Vec<RunId>> {
-        self.carry_on(move |tx| claim::queued(tx, limit, &full))
+    fn claim_queued(&self, limit: u32, room: Vec<(Arc<str>, u32)>) -> Pending<Vec<(RunId, Arc<str>)>> {
+        self.carry_on(move |tx| claim::queued(tx, limit, &room))
     }
 
     fn claim_due(&self, now: Timestamp, limit: u32) -> Pending<Vec<RunId>> {
         self.carry_on(move |tx| claim::due(tx, now, limit))
     }
 
-    fn claim_event(&self, event: Arc<str>, key: Option<Arc<str>>, limit: u32) -> Pending<Vec<RunId>> {
-        self.carry_on(move |tx| claim::event(tx, &event, key.as_deref(), limit))
+    fn claim_event(
+        &self,
+        event: Arc<str>,
+        key: Option<Arc<str>>,
+        after: Option<RunId>,
+        limit: u32,
+    ) -> Pending<Vec<RunId>> {
+        self.carry_on(move |tx| claim::event(tx, &event, key.as_deref(), after, limit))
     }
 
     fn claim(&self, run: RunId) -> Pending<bool> {
-        self.carry_on(move |tx| claim::one(tx, run))
+        self.carry_on(move |tx| claim::one(tx, run, claim::Purpose::GoOn))
+    }
+
+    fn claim_to_cancel(&self, run: RunId) -> Pending<bool> {
+        self.carry_on(move |tx| claim::one(tx, run, claim::Purpose::Cancel))
     }
 
     fn next_due(&self) -> Pending<Option<Timestamp>> {

@@ -37,6 +37,11 @@ impl Words {
     }
 }
 
+/// The word that has a number.
+pub(crate) fn text(conn: &Connection, number: i64) -> rusqlite::Result<Arc<str>> {
+    conn.prepare_cached("SELECT word FROM words WHERE id = ?1")?.query_row([number], |r| r.get(0))
+}
+
 /// The number of a word, if it has one.
 pub(crate) fn find(conn: &Connection, word: &str) -> rusqlite::Result<Option<i64>> {
     conn.prepare_cached("SELECT id FROM words WHERE word = ?1")?.query_row([word], |r| r.get(0)).optional()

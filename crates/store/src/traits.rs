@@ -13,8 +13,9 @@ pub trait Journal: Send + Sync {
     /// Accepts runs and moves a cursor, in one transaction. Answers are in the order of the runs.
     ///
     /// Without a cursor each run is taken or refused by itself. With one, all are taken (or are duplicates) and the
-    /// cursor moves; or, if a backlog has no room for one of them, nothing happens and all are answered
-    /// [`Admitted::BacklogFull`].
+    /// cursor moves; or, if a backlog that one of them would join was at its limit before, nothing happens and all are
+    /// answered [`Admitted::BacklogFull`]. A page may so take a backlog beyond its limit: one that is larger than the
+    /// limit would else never be taken.
     fn accept(&self, runs: Vec<NewRun>, cursor: Option<CursorAdvance>) -> Pending<Vec<Admitted>>;
 
     /// Writes more of a run that was accepted as started, or claimed, by this node; else [`crate::StoreError::NotClaimed`].
@@ -23,22 +24,37 @@ pub trait Journal: Send + Sync {
     /// The whole of a run, or `None`.
     fn load(&self, run: RunId) -> Pending<Option<StoredRun>>;
 
-    /// Takes up to `limit` runs from the backlog: interactive before batch, then fair shares by flow, oldest first;
-    /// none of the flows in `full`. They are this node's to run from now on. What an earlier epoch left running goes
-    /// before what has not begun; a run that waits for its ordering key is not given out.
-    fn claim_queued(&self, limit: u32, full: Vec<Arc<str>>) -> Pending<Vec<RunId>>;
+    /// Takes up to `limit` runs from the backlog, and tells the flow of each: interactive before batch, then fair
+    /// shares by flow, oldest first. Of a flow in `room` it takes no more than is said there (the least, if it is there
+    /// more than once); of others as many as their share is. They are this node's to run from now on. What an earlier
+    /// epoch left running goes before what has not begun; a run that waits for its ordering key is not given out.
+    fn claim_queued(&self, limit: u32, room: Vec<(Arc<str>, u32)>) -> Pending<Vec<(RunId, Arc<str>)>>;
 
     /// Takes up to `limit` resting runs whose time has come, earliest first.
     fn claim_due(&self, now: Timestamp, limit: u32) -> Pending<Vec<RunId>>;
 
-    /// Takes up to `limit` resting runs that wait for an event of this name with this key (or with no key).
-    fn claim_event(&self, event: Arc<str>, key: Option<Arc<str>>, limit: u32) -> Pending<Vec<RunId>>;
+    /// Takes up to `limit` resting runs that wait for an event of this name with this key (or with no key), in the order
+    /// of their ids. Only such as come `after` an id: whoever goes on behind the last one that was taken comes to each
+    /// run once, also if it waits for the same event again by then.
+    fn claim_event(
+        &self,
+        event: Arc<str>,
+        key: Option<Arc<str>>,
+        after: Option<RunId>,
+        limit: u32,
+    ) -> Pending<Vec<RunId>>;
 
-    /// Takes one run that is resting, queued or dead, to signal, cancel or revive it. False if it is not in such a
-    /// state (it is running, or final) or does not exist.
+    /// Takes one run that is resting or dead, to signal or revive it. False if it is not in such a state (it is queued,
+    /// running, or final) or does not exist. A queued run is not taken: it is not its turn.
     ///
-    /// A dead run that had let others pass goes before those with its ordering key that have not begun by now.
+    /// A dead run with an ordering key is taken only while no other run with its key is under way (running, resting, or
+    /// left running by an earlier epoch), and is answered false until then: both would run side by side. Once taken it
+    /// goes before those with its key that have not begun.
     fn claim(&self, run: RunId) -> Pending<bool>;
+
+    /// Takes one run that is resting, dead or queued, whoever holds its ordering key, to end it and not to run it. False
+    /// if it is running or final, or does not exist.
+    fn claim_to_cancel(&self, run: RunId) -> Pending<bool>;
 
     /// When the next resting run is due.
     fn next_due(&self) -> Pending<Option<Timestamp>>;

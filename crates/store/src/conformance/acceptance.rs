@@ -121,8 +121,8 @@ pub fn a_cursor_moves_in_the_same_transaction_as_its_runs(place: &dyn Place) {
     assert_eq!(desk.status(run.run), RunStatus::Queued);
 }
 
-/// All of a page, or none.
-pub fn a_page_that_does_not_fit_moves_no_cursor_and_accepts_nothing(place: &dyn Place) {
+/// All of a page, or none; whole also if it is larger than the room that is left.
+pub fn a_page_is_taken_whole_if_the_backlog_was_below_its_limit(place: &dyn Place) {
     let mut desk = Desk::at(place);
     let cursor = |value: &str| Some(CursorAdvance { name: "poll:f".into(), value: value.into() });
     let page = |n: usize| -> Vec<NewRun> {
@@ -132,17 +132,22 @@ pub fn a_page_that_does_not_fit_moves_no_cursor_and_accepts_nothing(place: &dyn 
         };
         (0..n).map(run).collect()
     };
-    let (fits, refused) = (page(2), page(2));
-    assert_eq!(desk.store().accept(fits, cursor("1")).wait().unwrap(), [Admitted::Queued; 2]);
-    let answers = desk.store().accept(refused.clone(), cursor("2")).wait().unwrap();
-    assert_eq!(answers, [Admitted::BacklogFull; 2]);
-    assert_eq!(desk.store().cursor("poll:f".into()).wait().unwrap().as_deref(), Some("1"));
+    let (first, larger, refused) = (page(2), page(5), page(2));
+    assert_eq!(desk.store().accept(first, cursor("1")).wait().unwrap(), [Admitted::Queued; 2]);
+    assert_eq!(desk.store().accept(larger, cursor("2")).wait().unwrap(), [Admitted::Queued; 5]);
+    let mut with_others = vec![desk.run("g")];
+    with_others.extend(refused.clone());
+    let answers = desk.store().accept(with_others, cursor("3")).wait().unwrap();
+    assert_eq!(answers, [Admitted::BacklogFull; 3]);
+    assert_eq!(desk.store().cursor("poll:f".into()).wait().unwrap().as_deref(), Some("2"));
     assert!(desk.store().load(refused[0].run).wait().unwrap().is_none());
-    assert_eq!(desk.store().flow_counts().wait().unwrap()[0].queued, 2);
-    assert_eq!(desk.claim(10).len(), 2);
-    assert_eq!(desk.store().accept(refused, cursor("2")).wait().unwrap(), [Admitted::Queued; 2]);
+    assert_eq!(desk.store().flow_counts().wait().unwrap().iter().map(|c| c.queued).sum::<u64>(), 7);
+    assert_eq!(desk.claim(4).len(), 4);
+    assert_eq!(desk.store().accept(refused.clone(), cursor("3")).wait().unwrap()[0], Admitted::BacklogFull);
+    assert_eq!(desk.claim(1).len(), 1);
+    assert_eq!(desk.store().accept(refused, cursor("3")).wait().unwrap(), [Admitted::Queued; 2]);
     desk.reopen();
-    assert_eq!(desk.store().flow_counts().wait().unwrap()[0].queued, 4);
+    assert_eq!(desk.store().flow_counts().wait().unwrap()[0].queued, 4 + 5);
 }
 
 /// Also when some are refused.

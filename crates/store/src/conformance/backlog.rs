@@ -1,6 +1,7 @@
 //! What waits for room.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::Place;
 use super::desk::Desk;
@@ -48,9 +49,26 @@ pub fn turns_go_on_between_claims(place: &dyn Place) {
 pub fn flows_that_are_full_are_passed_over(place: &dyn Place) {
     let desk = Desk::at(place);
     let (full, free) = (desk.queue(desk.run("full")), desk.queue(desk.run("free")));
-    let passed_over = vec!["full".into(), "unheard-of".into()];
-    assert_eq!(desk.store().claim_queued(10, passed_over).wait().unwrap(), [free]);
+    let room = vec![("full".into(), 0), ("unheard-of".into(), 0)];
+    assert_eq!(desk.store().claim_queued(10, room).wait().unwrap(), [(free, "free".into())]);
     assert_eq!(desk.claim(10), [full]);
+}
+
+/// Over all lanes; the others take what it leaves.
+pub fn no_more_runs_of_a_flow_are_claimed_than_it_has_room_for(place: &dyn Place) {
+    let desk = Desk::at(place);
+    let few: Vec<RunId> = (0..5).map(|n| desk.queue(NewRun { batch: n > 0, ..desk.run("few") })).collect();
+    let other: Vec<RunId> = (0..9).map(|_| desk.queue(desk.run("other"))).collect();
+    let claim = |limit, room| desk.store().claim_queued(limit, vec![("few".into(), room)]).wait().unwrap();
+    let of = |claimed: &[(RunId, Arc<str>)], flow: &str| -> Vec<RunId> {
+        claimed.iter().filter(|(_, f)| &**f == flow).map(|(run, _)| *run).collect()
+    };
+    let claimed = claim(100, 3);
+    assert_eq!(of(&claimed, "few"), few[..3]);
+    assert_eq!(of(&claimed, "other"), other);
+    assert_eq!(of(&claim(1, 2), "few"), few[3..4]);
+    let room = vec![("few".into(), 9), ("few".into(), 0)];
+    assert!(desk.store().claim_queued(10, room).wait().unwrap().is_empty(), "the least counts");
 }
 
 /// Also when several ask at once.
@@ -58,7 +76,8 @@ pub fn a_run_is_claimed_once(place: &dyn Place) {
     let desk = Desk::at(place);
     let all: BTreeSet<RunId> = (0..100).map(|_| desk.queue(desk.run("f"))).collect();
     let claims: Vec<_> = (0..20).map(|_| desk.store().claim_queued(7, Vec::new())).collect();
-    let claimed: Vec<RunId> = claims.into_iter().flat_map(|claim| claim.wait().unwrap()).collect();
+    let claimed: Vec<RunId> =
+        claims.into_iter().flat_map(|claim| claim.wait().unwrap()).map(|(run, _)| run).collect();
     assert_eq!(claimed.len(), 100);
     assert_eq!(claimed.into_iter().collect::<BTreeSet<_>>(), all);
 }

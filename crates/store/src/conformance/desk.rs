@@ -166,7 +166,8 @@ impl<'a> Desk<'a> {
     }
 
     pub(super) fn claim(&self, limit: u32) -> Vec<RunId> {
-        self.store().claim_queued(limit, Vec::new()).wait().unwrap()
+        let claimed = self.store().claim_queued(limit, Vec::new()).wait().unwrap();
+        claimed.into_iter().map(|(run, _)| run).collect()
     }
 
     pub(super) fn status(&self, run: RunId) -> RunStatus {

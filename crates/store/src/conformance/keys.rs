@@ -40,7 +40,7 @@ pub fn an_unblocked_run_waits_in_the_backlog_until_claimed(place: &dyn Place) {
     assert_eq!(desk.claim(10), [first]);
     assert_eq!(desk.finish(first, 1).unblocked, Some(second));
     assert_eq!((desk.status(second), desk.status(third)), (RunStatus::Queued, RunStatus::Queued));
-    assert!(desk.store().claim(second).wait().unwrap());
+    assert_eq!(desk.claim(10), [second]);
     assert!(desk.claim(10).is_empty());
 }
 
@@ -89,13 +89,58 @@ pub fn a_dead_run_that_lets_others_pass_does_not_hold_its_key(place: &dyn Place)
     assert_eq!(desk.finish(third, 1).unblocked, Some(fourth));
 }
 
+/// Two runs with one key never run side by side.
+pub fn a_dead_run_is_revived_only_while_no_other_with_its_key_is_under_way(place: &dyn Place) {
+    let mut desk = Desk::at(place);
+    let runs = [desk.keyed("f", "k"), desk.keyed("f", "k"), desk.keyed("f", "k")];
+    let [first, second, third] = [runs[0].run, runs[1].run, runs[2].run];
+    desk.store().accept(runs.into(), None).wait().unwrap();
+    desk.die(first, 1, "s", "rejected", false);
+    let revive = |desk: &Desk<'_>, run| desk.store().claim(run).wait().unwrap();
+    assert_eq!(desk.claim(10), [second]);
+    assert!(!revive(&desk, first), "the second runs");
+    assert_eq!(desk.status(first), RunStatus::Dead);
+    desk.rest(second, 1, Some(5), &[]);
+    assert!(!revive(&desk, first), "the second rests");
+    assert!(revive(&desk, second));
+    desk.reopen();
+    assert!(!revive(&desk, first), "the second was left running");
+    assert_eq!(desk.claim(10), [second]);
+    assert_eq!(desk.finish(second, 2).unblocked, Some(third));
+    assert!(revive(&desk, first), "the third has not begun");
+    assert_eq!(desk.finish(first, 2).unblocked, Some(third));
+}
+
+/// Whoever discards it does not run it.
+pub fn a_dead_run_is_ended_while_another_with_its_key_is_under_way(place: &dyn Place) {
+    let desk = Desk::at(place);
+    let runs = [desk.keyed("f", "k"), desk.keyed("f", "k"), desk.keyed("f", "k")];
+    let [first, second, third] = [runs[0].run, runs[1].run, runs[2].run];
+    desk.store().accept(runs.into(), None).wait().unwrap();
+    desk.die(first, 1, "s", "rejected", false);
+    assert_eq!(desk.claim(10), [second]);
+    assert!(desk.store().claim_to_cancel(first).wait().unwrap());
+    assert_eq!(desk.write(desk.entry(first, 2, ended(RunStatus::Discarded))).unwrap().unblocked, None);
+    assert!(desk.claim(10).is_empty());
+    assert_eq!(desk.finish(second, 1).unblocked, Some(third));
+}
+
+/// Whoever signals it is told that it is not its turn.
+pub fn a_blocked_run_is_not_claimed_out_of_turn(place: &dyn Place) {
+    let desk = Desk::at(place);
+    assert_eq!(desk.accept(desk.keyed("f", "k")), Admitted::Started);
+    let blocked = desk.queue(desk.keyed("f", "k"));
+    assert!(!desk.store().claim(blocked).wait().unwrap());
+    assert_eq!(desk.status(blocked), RunStatus::Queued);
+}
+
 /// It only leaves the line.
 pub fn cancelling_a_blocked_run_frees_no_key(place: &dyn Place) {
     let desk = Desk::at(place);
     let runs = [desk.keyed("f", "k"), desk.keyed("f", "k"), desk.keyed("f", "k")];
     let [first, second, third] = [runs[0].run, runs[1].run, runs[2].run];
     desk.store().accept(runs.into(), None).wait().unwrap();
-    assert!(desk.store().claim(second).wait().unwrap());
+    assert!(desk.store().claim_to_cancel(second).wait().unwrap());
     assert_eq!(desk.write(desk.entry(second, 1, ended(RunStatus::Cancelled))).unwrap().unblocked, None);
     assert!(desk.claim(10).is_empty());
     assert_eq!(desk.finish(first, 1).unblocked, Some(third));
@@ -107,7 +152,7 @@ pub fn keys_are_held_after_reopening(place: &dyn Place) {
     let runs = [desk.keyed("f", "k"), desk.keyed("f", "k"), desk.keyed("f", "k")];
     let [first, second, third] = [runs[0].run, runs[1].run, runs[2].run];
     desk.store().accept(runs.into(), None).wait().unwrap();
-    assert!(desk.store().claim(third).wait().unwrap());
+    assert!(desk.store().claim_to_cancel(third).wait().unwrap());
     desk.reopen();
     assert_eq!(desk.accept(desk.keyed("f", "k")), Admitted::Queued);
     assert_eq!(desk.claim(10), [first]);

@@ -64,7 +64,7 @@ cases! {
         a_dedupe_key_outlives_its_run
         a_full_backlog_refuses_what_would_wait_but_not_what_starts
         a_cursor_moves_in_the_same_transaction_as_its_runs
-        a_page_that_does_not_fit_moves_no_cursor_and_accepts_nothing
+        a_page_is_taken_whole_if_the_backlog_was_below_its_limit
         answers_are_in_the_order_of_the_runs;
     writing:
         entries_are_appended_and_gaps_and_repetitions_refused
@@ -82,6 +82,9 @@ cases! {
         a_resting_run_holds_its_key
         a_dead_run_holds_its_key_if_it_says_so
         a_dead_run_that_lets_others_pass_does_not_hold_its_key
+        a_dead_run_is_revived_only_while_no_other_with_its_key_is_under_way
+        a_dead_run_is_ended_while_another_with_its_key_is_under_way
+        a_blocked_run_is_not_claimed_out_of_turn
         cancelling_a_blocked_run_frees_no_key
         keys_are_held_after_reopening;
     backlog:
@@ -89,6 +92,7 @@ cases! {
         flows_take_turns_and_the_oldest_goes_first
         turns_go_on_between_claims
         flows_that_are_full_are_passed_over
+        no_more_runs_of_a_flow_are_claimed_than_it_has_room_for
         a_run_is_claimed_once
         what_was_running_goes_ahead_after_reopening_under_a_higher_epoch;
     waiting:
@@ -96,7 +100,9 @@ cases! {
         an_event_wakes_those_who_wait_for_its_key_or_for_any
         no_key_is_not_the_empty_key
         whoever_wakes_a_run_first_gets_it
-        one_run_is_claimed_by_its_id_unless_it_runs_or_is_over
+        whoever_goes_through_those_who_wait_comes_to_each_once
+        one_run_is_claimed_by_its_id_if_it_rests_or_is_dead
+        one_run_is_claimed_to_cancel_it_unless_it_runs_or_is_over
         waits_outlive_reopening;
     dead:
         a_dead_letter_is_kept_whole

@@ -143,6 +143,18 @@ impl Model {
     }
 
     pub(super) fn claim(&mut self, run: RunId) -> bool {
+        let can = self.find(run).is_some_and(|r| match r.status {
+            RunStatus::Waiting => true,
+            RunStatus::Dead => !self.another_is_under_way(r),
+            _ => false,
+        });
+        if can {
+            self.take(run);
+        }
+        can
+    }
+
+    pub(super) fn claim_to_cancel(&mut self, run: RunId) -> bool {
         let open = [RunStatus::Queued, RunStatus::Waiting, RunStatus::Dead];
         let can = self.find(run).is_some_and(|r| open.contains(&r.status));
         if can {
@@ -151,11 +163,19 @@ impl Model {
         can
     }
 
+    /// Whether another run with its key has begun and not ended.
+    fn another_is_under_way(&self, run: &ModelRun) -> bool {
+        let is_other = |r: &ModelRun| r.new.run != run.new.run && r.new.ordering_key == run.new.ordering_key;
+        let same_flow = self.runs.iter().filter(|r| r.new.flow == run.new.flow);
+        run.new.ordering_key.is_some()
+            && same_flow
+                .filter(|r| is_other(r))
+                .any(|r| matches!(r.status, RunStatus::Running | RunStatus::Waiting) || r.returned)
+    }
+
     /// What may be claimed from the backlog, with the rank of its lane; in order of ids.
-    fn claimable(&self, full: &[Arc<str>]) -> Vec<(RunId, Arc<str>, u8)> {
-        let ready = |r: &&ModelRun| {
-            r.status == RunStatus::Queued && !full.contains(&r.new.flow) && !self.is_blocked(r)
-        };
+    fn claimable(&self) -> Vec<(RunId, Arc<str>, u8)> {
+        let ready = |r: &&ModelRun| r.status == RunStatus::Queued && !self.is_blocked(r);
         let rank = |r: &ModelRun| 2 * u8::from(r.new.batch) + u8::from(!r.returned);
         let mut list: Vec<_> =
             self.runs.iter().filter(ready).map(|r| (r.new.run, Arc::clone(&r.new.flow), rank(r))).collect();
@@ -164,34 +184,41 @@ impl Model {
     }
 
     /// Checks what a store took from the backlog against what it should have, and takes it.
-    pub(super) fn check_claim(&mut self, limit: u32, full: &[Arc<str>], claimed: &[RunId]) {
-        let claimable = self.claimable(full);
-        assert_eq!(
-            claimed.len(),
-            claimable.len().min(limit as usize),
-            "as many as there are, up to the limit"
-        );
-        let lane = |run: &RunId| claimable.iter().find(|(r, ..)| r == run).map(|(.., rank)| *rank);
-        let ranks: Vec<u8> = claimed.iter().map(|run| lane(run).unwrap()).collect();
-        assert!(ranks.is_sorted(), "lane by lane");
+    pub(super) fn check_claim(
+        &mut self,
+        limit: u32,
+        room: &BTreeMap<Arc<str>, u32>,
+        claimed: &[(RunId, Arc<str>)],
+    ) {
+        let claimable = self.claimable();
+        let mut room_left = room.clone();
+        let mut left = limit as usize;
+        let mut rest = claimed;
         for rank in 0..4 {
-            let mut shares: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-            for (run, flow, _) in claimable.iter().filter(|(.., r)| *r == rank) {
-                let share = shares.entry(flow).or_default();
-                let taken = claimed.contains(run);
-                assert!(!taken || share.1 == 0, "the oldest of a flow first");
-                if taken { share.0 += 1 } else { share.1 += 1 }
+            let of_rank: Vec<_> = claimable.iter().filter(|(.., r)| *r == rank).collect();
+            let mut waiting: BTreeMap<&str, Vec<RunId>> = BTreeMap::new();
+            for (run, flow, _) in of_rank {
+                waiting.entry(flow).or_default().push(*run);
             }
-            let most = shares.values().map(|share| share.0).max().unwrap_or(0);
-            assert!(
-                shares.values().all(|&(taken, left)| left == 0 || taken + 1 >= most),
-                "fair shares: {shares:?}"
-            );
-            let left = shares.values().any(|share| share.1 > 0);
-            assert!(!left || ranks.iter().all(|&r| r <= rank), "a lane is emptied before the next one");
+            // What each flow can give: its oldest, as far as there is room.
+            for (flow, runs) in &mut waiting {
+                runs.truncate(room_left.get(*flow).map_or(usize::MAX, |room| *room as usize));
+            }
+            let can = waiting.values().map(Vec::len).sum::<usize>().min(left);
+            let (taken, later) = rest.split_at_checked(can).unwrap_or_else(|| {
+                panic!("as many as there are, up to the limit, lane by lane: {claimed:?} of {claimable:?}")
+            });
+            check_shares(&waiting, taken);
+            for (_, flow) in taken {
+                if let Some(room) = room_left.get_mut(flow) {
+                    *room -= 1;
+                }
+            }
+            (rest, left) = (later, left - can);
         }
-        for &run in claimed {
-            self.take(run);
+        assert!(rest.is_empty(), "no more than there are: {claimed:?} of {claimable:?}");
+        for (run, _) in claimed {
+            self.take(*run);
         }
     }
 
@@ -206,9 +233,16 @@ impl Model {
         self.take_first(found, limit)
     }
 
-    pub(super) fn claim_event(&mut self, event: &Arc<str>, key: Option<&Arc<str>>, limit: u32) -> Vec<RunId> {
+    pub(super) fn claim_event(
+        &mut self,
+        event: &Arc<str>,
+        key: Option<&Arc<str>>,
+        after: Option<RunId>,
+        limit: u32,
+    ) -> Vec<RunId> {
         let mut found =
             self.resting(|w| w.events.iter().any(|(e, k)| e == event && (k.is_none() || k.as_ref() == key)));
+        found.retain(|&(run, _)| Some(run) > after);
         found.sort_unstable_by_key(|&(run, _)| run);
         self.take_first(found, limit)
     }
@@ -308,6 +342,25 @@ impl Model {
         };
         self.last_accepted.iter().map(counts).collect()
     }
+}
+
+/// Checks what was taken from one lane against what each flow could give.
+fn check_shares(waiting: &BTreeMap<&str, Vec<RunId>>, taken: &[(RunId, Arc<str>)]) {
+    let of = |flow: &str| -> Vec<RunId> {
+        taken.iter().filter(|(_, f)| &**f == flow).map(|(run, _)| *run).collect()
+    };
+    let most = waiting.keys().map(|flow| of(flow).len()).max().unwrap_or(0);
+    let mut told = 0;
+    for (flow, could) in waiting {
+        let given = of(flow);
+        assert!(could.starts_with(&given), "the oldest of `{flow}` first: {given:?} of {could:?}");
+        assert!(
+            given.len() == could.len() || given.len() + 1 >= most,
+            "fair shares: {taken:?} of {waiting:?}"
+        );
+        told += given.len();
+    }
+    assert_eq!(told, taken.len(), "each with its own flow, of this lane: {taken:?} of {waiting:?}");
 }
 
 fn line(run: &ModelRun) -> RunSummary {

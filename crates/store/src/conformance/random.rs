@@ -1,5 +1,6 @@
 //! Random acts, each compared with the [model](super::model). The seed is printed; the same seed does the same.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -158,14 +159,25 @@ impl Player<'_> {
 
     fn claim_queued(&mut self) {
         let limit = self.random.below(6) as u32;
-        let full: Vec<Arc<str>> = self.maybe(&["f", "g"]).into_iter().collect();
-        let claimed = self.desk.store().claim_queued(limit, full.clone()).wait().unwrap();
-        self.model.check_claim(limit, &full, &claimed);
+        let mut room = BTreeMap::new();
+        for flow in ["f", "g"] {
+            if self.random.chance(0.4) {
+                room.insert(Arc::from(flow), self.random.below(3) as u32);
+            }
+        }
+        let asked = room.clone().into_iter().collect();
+        let claimed = self.desk.store().claim_queued(limit, asked).wait().unwrap();
+        self.model.check_claim(limit, &room, &claimed);
     }
 
     fn claim_one(&mut self) {
         let Some(run) = self.any_run(|_| true) else { return };
-        assert_eq!(self.desk.store().claim(run).wait().unwrap(), self.model.claim(run));
+        if self.random.chance(0.3) {
+            let expected = self.model.claim_to_cancel(run);
+            assert_eq!(self.desk.store().claim_to_cancel(run).wait().unwrap(), expected);
+        } else {
+            assert_eq!(self.desk.store().claim(run).wait().unwrap(), self.model.claim(run));
+        }
     }
 
     fn claim_due(&mut self) {
@@ -176,8 +188,9 @@ impl Player<'_> {
     fn claim_event(&mut self) {
         let (event, key, limit) =
             (self.word(&["e1", "e2"]), self.maybe(&["x", "", "y"]), self.random.below(4) as u32);
-        let expected = self.model.claim_event(&event, key.as_ref(), limit);
-        assert_eq!(self.desk.store().claim_event(event, key, limit).wait().unwrap(), expected);
+        let after = self.any_run(|_| true).filter(|_| limit == 3);
+        let expected = self.model.claim_event(&event, key.as_ref(), after, limit);
+        assert_eq!(self.desk.store().claim_event(event, key, after, limit).wait().unwrap(), expected);
     }
 
     fn letters(&mut self) {

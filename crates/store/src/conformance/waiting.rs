@@ -5,7 +5,7 @@ use super::desk::{Desk, at};
 use crate::{RunId, RunStatus};
 
 fn event(desk: &Desk<'_>, name: &str, key: Option<&str>) -> Vec<RunId> {
-    desk.store().claim_event(name.into(), key.map(Into::into), 100).wait().unwrap()
+    desk.store().claim_event(name.into(), key.map(Into::into), None, 100).wait().unwrap()
 }
 
 fn due(desk: &Desk<'_>, ms: i64, limit: u32) -> Vec<RunId> {
@@ -79,10 +79,51 @@ pub fn whoever_wakes_a_run_first_gets_it(place: &dyn Place) {
     }
 }
 
-/// Resting, queued and dead runs can be taken.
-pub fn one_run_is_claimed_by_its_id_unless_it_runs_or_is_over(place: &dyn Place) {
+/// Even if they wait for the same again by then.
+pub fn whoever_goes_through_those_who_wait_comes_to_each_once(place: &dyn Place) {
+    let desk = Desk::at(place);
+    let waits: &[(&str, Option<&str>)] = &[("e", None), ("e", Some("k"))];
+    let runs: Vec<RunId> = (0..5).map(|_| desk.start("f")).collect();
+    for run in &runs {
+        desk.rest(*run, 1, None, waits);
+    }
+    let next = |after| desk.store().claim_event("e".into(), Some("k".into()), after, 2).wait().unwrap();
+    let (mut after, mut seen) = (None, Vec::new());
+    loop {
+        let woken = next(after);
+        for run in &woken {
+            desk.rest(*run, 2, None, waits);
+        }
+        let Some(last) = woken.last() else { break };
+        after = Some(*last);
+        seen.extend(woken);
+    }
+    assert_eq!(seen, runs);
+    assert_eq!(next(None), runs[..2]);
+}
+
+/// To go on: resting and dead runs. It is not the turn of one that is queued.
+pub fn one_run_is_claimed_by_its_id_if_it_rests_or_is_dead(place: &dyn Place) {
     let desk = Desk::at(place);
     let claim = |run| desk.store().claim(run).wait().unwrap();
+    let (queued, resting, dead, finished) =
+        (desk.queue(desk.run("f")), desk.start("f"), desk.start("f"), desk.start("f"));
+    desk.rest(resting, 1, None, &[]);
+    desk.die(dead, 1, "s", "rejected", false);
+    desk.finish(finished, 1);
+    for run in [resting, dead] {
+        assert!(claim(run));
+        assert_eq!(desk.status(run), RunStatus::Running);
+        assert!(!claim(run), "it runs by now");
+    }
+    assert!(!claim(finished) && !claim(queued) && !claim(desk.id()));
+    assert_eq!(desk.claim(10), [queued]);
+}
+
+/// Resting, queued and dead runs can be taken.
+pub fn one_run_is_claimed_to_cancel_it_unless_it_runs_or_is_over(place: &dyn Place) {
+    let desk = Desk::at(place);
+    let claim = |run| desk.store().claim_to_cancel(run).wait().unwrap();
     let (queued, resting, dead, finished) =
         (desk.queue(desk.run("f")), desk.start("f"), desk.start("f"), desk.start("f"));
     desk.rest(resting, 1, None, &[]);

@@ -141,7 +141,7 @@ pub fn an_overtaken_store_writes_nothing_more(place: &dyn Place) {
     assert!(fenced(write.unwrap_err()));
     assert!(fenced(desk.store().accept(vec![desk.run("f")], None).wait().unwrap_err()));
     assert!(fenced(desk.store().claim_queued(1, Vec::new()).wait().unwrap_err()));
-    assert!(fenced(desk.store().claim(queued).wait().unwrap_err()));
+    assert!(fenced(desk.store().claim_to_cancel(queued).wait().unwrap_err()));
     let cursor = CursorAdvance { name: "c".into(), value: "v".into() };
     assert!(fenced(desk.store().set_cursor(cursor).wait().unwrap_err()));
     assert_eq!((desk.entries(run).len(), desk.status(queued)), (1, RunStatus::Queued));

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
+use parking_lot::Mutex;
 use sinew_flow::Engine;
 use sinew_stdx::Timestamp;
 use sinew_store::Store;
@@ -38,13 +39,25 @@ pub(crate) struct Inner {
     pub(crate) token: ControlToken,
     pub(crate) hosts: Vec<String>,
     pub(crate) since: Instant,
+    /// Whether the store took a write when it was last tried; whoever asks often, without a token, does not write often.
+    pub(crate) probed: Mutex<Option<(Instant, bool)>>,
 }
 
 impl Control {
     /// The API over an engine.
     pub fn new(options: ControlOptions) -> Self {
         let ControlOptions { engine, reloader, meters, token, hosts } = options;
-        Self { inner: Arc::new(Inner { engine, reloader, meters, token, hosts, since: Instant::now() }) }
+        Self {
+            inner: Arc::new(Inner {
+                engine,
+                reloader,
+                meters,
+                token,
+                hosts,
+                since: Instant::now(),
+                probed: Mutex::default(),
+            }),
+        }
     }
 
     /// Its router, for whoever serves it otherwise.

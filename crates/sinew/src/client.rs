@@ -1,3 +1,4 @@
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sinew_control::ControlToken;
+use sinew_control::{ControlToken, TokenError};
 use sinew_control_api::{ACTOR_HEADER, Problem};
 use sinew_diag::codes::control;
 
@@ -44,9 +45,7 @@ impl Client {
         }
         let token = match std::env::var("SINEW_TOKEN") {
             Ok(token) if !token.trim().is_empty() => Some(token.trim().to_owned()),
-            _ => ControlToken::read(&ControlToken::file(&shared.data))
-                .ok()
-                .map(|token| token.expose().to_owned()),
+            _ => token_of(&shared.data)?,
         };
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_WITHIN));
@@ -124,6 +123,16 @@ impl Client {
     fn unreachable(&self, why: &str) -> CliError {
         CliError::new(Exit::Unreachable, control::UNREACHABLE, format!("{}: {why}", self.base))
             .help("start a server with `sinew serve` or `sinew dev`, or say where it is with `--server`")
+    }
+}
+
+/// The token in a data folder, if there is one: a server on another machine has its own.
+fn token_of(data: &Path) -> Result<Option<String>, CliError> {
+    match ControlToken::read(&ControlToken::file(data)) {
+        Ok(token) => Ok(Some(token.expose().to_owned())),
+        Err(TokenError::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(CliError::new(Exit::Machine, control::FILE_FAILED, error.to_string())
+            .help("or set `SINEW_TOKEN` to the token of the server")),
     }
 }
 

@@ -74,10 +74,10 @@ pub fn entry(of: &RunEntry, output: &Output) -> String {
     let value = of.value.as_ref().map(|value| format!(" {}", output.tint(&value_shown(value), Tint::Faint)));
     let value =
         value.or_else(|| of.value_omitted_bytes.map(|bytes| format!(" ({bytes} bytes)"))).unwrap_or_default();
-    let time = output.tint(of.at.get(11..23).unwrap_or(&of.at), Tint::Faint);
+    let time = output.tint(&of.at.get(..23).unwrap_or(&of.at).replace('T', " "), Tint::Faint);
     let mut text = format!("{time} {step}{said}{value}");
     for attempt in &of.attempts {
-        let _ = write!(text, "\n             {}", one_attempt(attempt));
+        let _ = write!(text, "\n                        {}", one_attempt(attempt));
     }
     text
 }

@@ -1,0 +1,237 @@
+//! The command line: what may be said, not what it does.
+
+mod server;
+mod tools;
+mod work;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::error::CliError;
+use crate::output::Format;
+
+pub use server::{Dev, LogFormat, Retention, Serve};
+pub use tools::{Contacts, ContactsFormat, Map, SandboxTask, SandboxVerb};
+pub use work::{Alerts, Approve, Dead, DeadEdit, DeadFilter, DeadList, DeadMany, Emit, Run, Runs, RunsList};
+
+/// Integrations that run unattended and lose nothing.
+#[derive(Parser, Debug)]
+#[command(name = "sinew", version, about, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub shared: Shared,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What holds for every command.
+#[derive(Args, Clone, Debug)]
+pub struct Shared {
+    /// What answers look like: `text` or `json`. (`sandbox contacts` takes a file here.)
+    #[arg(long, global = true, value_name = "text|json", default_value = "text", env = "SINEW_OUTPUT")]
+    pub output: OutputArg,
+    /// The control API of the server to ask; its token comes from `SINEW_TOKEN`, else from the data folder.
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        default_value = "http://127.0.0.1:7401",
+        env = "SINEW_SERVER"
+    )]
+    pub server: String,
+    /// The server's data folder: the store and the control API's token.
+    #[arg(long, global = true, value_name = "DIR", default_value = ".sinew", env = "SINEW_DATA")]
+    pub data: PathBuf,
+}
+
+/// What stands after `--output`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OutputArg {
+    /// What answers look like.
+    Format(Format),
+    /// Where something is written.
+    File(PathBuf),
+}
+
+impl std::str::FromStr for OutputArg {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text {
+            "text" => Self::Format(Format::Text),
+            "json" => Self::Format(Format::Json),
+            file => Self::File(PathBuf::from(file)),
+        })
+    }
+}
+
+impl Cli {
+    /// What answers look like; only what writes a file takes the name of one.
+    pub fn format(&self) -> Result<Format, CliError> {
+        let writes =
+            matches!(&self.verb, Verb::Sandbox(SandboxVerb { task: Some(SandboxTask::Contacts(_)), .. }));
+        match &self.shared.output {
+            OutputArg::Format(format) => Ok(*format),
+            OutputArg::File(_) if writes => Ok(Format::Text),
+            OutputArg::File(other) => {
+                Err(CliError::usage(format!("`--output` is `text` or `json`, not `{}`", other.display())))
+            }
+        }
+    }
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub enum Verb {
+    /// Make a project.
+    Init(Init),
+    /// Report everything that is wrong with a project.
+    Validate(Validate),
+    /// Run a project's integrations.
+    Serve(Serve),
+    /// The same, taking over each saved change.
+    Dev(Dev),
+    /// Start a run of a flow by hand.
+    Run(Run),
+    /// Look at runs.
+    #[command(subcommand)]
+    Runs(Runs),
+    /// Work on what gave up.
+    #[command(subcommand)]
+    Dead(Dead),
+    /// Answer a step that waits for approval.
+    Approve(Approve),
+    /// List what waits for approval.
+    Approvals,
+    /// Stop a run.
+    Cancel {
+        /// The run.
+        run: String,
+    },
+    /// Send an event: starts flows, wakes runs that wait for it.
+    Emit(Emit),
+    /// List alerts.
+    Alerts(Alerts),
+    /// List flows with their counts.
+    Flows,
+    /// List connections and how they are.
+    Connections,
+    /// Print the JSON Schema of resources, for editors.
+    Schema {
+        /// Of one kind only, such as `Flow`.
+        kind: Option<String>,
+    },
+    /// Map JSON or NDJSON from standard input by an expression.
+    Map(Map),
+    /// Explain an error code.
+    Explain {
+        /// The code, such as `SNW-1203` or `1203`; all are listed without one.
+        code: Option<String>,
+    },
+    /// Copy the store of a running server.
+    Backup {
+        /// The new file.
+        file: PathBuf,
+    },
+    /// Make a copy the store of the data folder, while no server uses it.
+    Restore {
+        /// The copy.
+        file: PathBuf,
+        /// Do not ask, even if there is a store already (it is kept beside).
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Run simulated vendors, or make their data.
+    Sandbox(SandboxVerb),
+    /// Read the project of a running server again.
+    Reload,
+    /// Print the version.
+    Version,
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Make a project.
+#[derive(Args, Debug)]
+pub struct Init {
+    /// The new folder.
+    #[arg(default_value = ".")]
+    pub dir: PathBuf,
+    /// What is in it.
+    #[arg(long, value_enum, default_value = "webhook")]
+    pub template: Template,
+}
+
+/// What a new project has in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Template {
+    /// A webhook that writes a note into the sandbox's CRM.
+    Webhook,
+    /// A report by the clock.
+    Schedule,
+    /// Following what changes in a system that sends no webhooks.
+    Poll,
+    /// Folders and an alert channel.
+    Empty,
+}
+
+/// Report everything that is wrong.
+#[derive(Args, Debug)]
+pub struct Validate {
+    /// The project's folders, taken as one; the current one if none is given.
+    pub projects: Vec<PathBuf>,
+    /// Files of `NAME=value` lines that add to the environment.
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Vec<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn check(line: &str) -> Result<Cli, String> {
+        Cli::try_parse_from(line.split(' ')).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn common_lines_are_understood() {
+        for line in [
+            "sinew init my --template poll",
+            "sinew validate a b --output json",
+            "sinew serve examples/vendors examples/lead-intake --listen 127.0.0.1:0 --retention off --drain 5s",
+            "sinew dev --sandbox",
+            "sinew run lead-intake --input - --wait",
+            "sinew run lead-intake --wait 5s --input {}",
+            "sinew runs list --status dead,undone --since 2h",
+            "sinew dead replay --flow a --reason unavailable --yes --current-flow",
+            "sinew approve RUN step --reject --by dana",
+            "sinew map -r --each name",
+            "sinew sandbox --listen 127.0.0.1:0 --seed 3",
+            "sinew sandbox contacts --count 10 --format ndjson --output x.ndjson",
+        ] {
+            assert!(check(line).is_ok(), "{line}: {:?}", check(line));
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for line in
+            ["sinew", "sinew serve --retention 30", "sinew map", "sinew serve --listen nowhere", "sinew runs"]
+        {
+            assert!(check(line).is_err(), "{line}");
+        }
+    }
+}

@@ -24,9 +24,9 @@ impl Machine {
             Some((edits, input)) => (*edits, input.clone()),
             None => (0, self.evaluate(name, "`with`", &call.with, env, moment)?),
         };
-        let (run, item) = match &self.item {
-            Some(item) => (item.run, Some((&*item.each, item.index))),
-            None => (self.run, None),
+        let (run, item, item_edits) = match &self.item {
+            Some(item) => (item.run, Some((&*item.each, item.index)), item.edits),
+            None => (self.run, None, 0),
         };
         Ok(CallAction {
             step: Arc::clone(name),
@@ -37,7 +37,7 @@ impl Machine {
             deadline: call.deadline,
             pages_max: call.pages_max,
             at_least_once: call.at_least_once,
-            idempotency_key: idempotency_key(run, item, name, edits).into(),
+            idempotency_key: idempotency_key(run, item, name, edits + item_edits).into(),
             attempts_made: 0,
             uncertain: false,
             doubtful: self.is_doubtful(name),

@@ -24,3 +24,4 @@ pub use key::idempotency_key;
 pub use machine::{Illegal, Machine, RunState};
 pub use progress::EachProgress;
 pub use record::{Decision, Entry, ItemScope, Outcome, ParkedFor, Record, Signal};
+pub use walk::has_each;

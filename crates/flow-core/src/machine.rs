@@ -316,10 +316,18 @@ impl Machine {
             .min()
     }
 
-    /// Whether nothing is under way: the run may leave memory until something comes.
+    /// Whether nothing is under way: the run may leave memory until something comes. A sub-flow that may not have been
+    /// accepted yet is under way.
     pub fn is_resting(&self) -> bool {
-        self.state == RunState::Going
-            && !self.steps.values().any(|s| matches!(s, StepState::Issued | StepState::Intended))
+        let under_way = |state: &StepState| {
+            matches!(
+                state,
+                StepState::Issued
+                    | StepState::Intended
+                    | StepState::Parked { wait: ParkedFor::Child { .. }, elapsing: false, .. }
+            )
+        };
+        self.state == RunState::Going && !self.steps.values().any(under_way)
     }
 
     /// The steps that wait, and for what.

@@ -21,6 +21,9 @@ pub struct EachProgress {
     pub ok: u64,
     /// Items that failed; each is a dead letter.
     pub failed: u64,
+    /// Of these, those that a person has seen when they replayed the step.
+    #[serde(default)]
+    pub forgiven: u64,
     /// What `reduce` made of the items so far.
     pub reduced: Option<Json>,
     /// Values by item number, if they are collected.
@@ -39,6 +42,7 @@ impl EachProgress {
             above: Vec::new(),
             ok: 0,
             failed: 0,
+            forgiven: 0,
             reduced,
             results: Vec::new(),
             intents: Vec::new(),

@@ -158,6 +158,7 @@ pub enum Outcome<V = Json> {
 
 /// One item of an `each`, to be run by itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound(deserialize = "V: Deserialize<'de>"))]
 pub struct ItemScope<V = Json> {
     /// The run whose item it is; its idempotency keys are used again.
     pub run: RunId,
@@ -167,6 +168,9 @@ pub struct ItemScope<V = Json> {
     pub index: u64,
     /// The item.
     pub item: V,
+    /// How often it was edited by hand: an edited item makes other calls.
+    #[serde(default)]
+    pub edits: u32,
     /// What the block reads of the scope around it.
     pub scope: Vec<(Arc<str>, V)>,
 }
@@ -330,6 +334,7 @@ impl<V> ItemScope<V> {
             each: self.each,
             index: self.index,
             item: f(self.item)?,
+            edits: self.edits,
             scope: self
                 .scope
                 .into_iter()

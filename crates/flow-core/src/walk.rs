@@ -362,6 +362,11 @@ fn root_block<'a>(flow: &'a Flow, machine: &Machine) -> &'a Block {
     find_each(&flow.block, &item.each).map_or(&NOTHING, |each| &each.block)
 }
 
+/// Whether a flow has an `each` step of this name.
+pub fn has_each(flow: &Flow, name: &str) -> bool {
+    find_each(&flow.block, name).is_some()
+}
+
 fn find_each<'a>(block: &'a Block, name: &str) -> Option<&'a Each> {
     match &crate::machine::find(block, name)?.kind {
         StepKind::Each(each) => Some(each),

@@ -11,8 +11,10 @@ use tokio::sync::Notify;
 pub(crate) struct Admissions {
     max: usize,
     state: Mutex<State>,
-    /// Told when room appears.
+    /// Told when room appears: the backlog's loop.
     pub(crate) room: Notify,
+    /// Told when room appears: those who wait to be accepted, the first of them.
+    pub(crate) gap: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -30,7 +32,7 @@ pub(crate) struct Slot {
 
 impl Admissions {
     pub(crate) fn new(max: usize) -> Arc<Self> {
-        Arc::new(Self { max, state: Mutex::default(), room: Notify::new() })
+        Arc::new(Self { max, state: Mutex::default(), room: Notify::new(), gap: Notify::new() })
     }
 
     /// Room for a run of a flow that allows so many, if there is some.
@@ -64,12 +66,13 @@ impl Admissions {
         self.state.lock().taken
     }
 
-    /// Of these flows and their bounds, the ones without room.
-    pub(crate) fn full<'a>(&self, flows: impl Iterator<Item = (Arc<str>, usize)> + 'a) -> Vec<Arc<str>> {
+    /// Of these flows and their bounds, how much room each has.
+    pub(crate) fn room_of(&self, flows: impl Iterator<Item = (Arc<str>, usize)>) -> Vec<(Arc<str>, u32)> {
         let state = self.state.lock();
+        let room =
+            |flow: &Arc<str>, max: usize| max.saturating_sub(state.by_flow.get(flow).copied().unwrap_or(0));
         flows
-            .filter(|(flow, max)| state.by_flow.get(flow).is_some_and(|taken| taken >= max))
-            .map(|(flow, _)| flow)
+            .map(|(flow, max)| (Arc::clone(&flow), u32::try_from(room(&flow, max)).unwrap_or(u32::MAX)))
             .collect()
     }
 }
@@ -100,6 +103,7 @@ impl Drop for Slot {
         forget(&mut state, &self.flow);
         drop(state);
         self.admissions.room.notify_one();
+        self.admissions.gap.notify_one();
     }
 }
 
@@ -114,8 +118,8 @@ mod tests {
         let first = admissions.try_take(&a, 2).unwrap();
         let _second = admissions.try_take(&a, 2).unwrap();
         assert!(admissions.try_take(&a, 2).is_none(), "the flow is full");
-        let full = admissions.full([(Arc::clone(&a), 2), (Arc::clone(&b), 2)].into_iter());
-        assert_eq!(full, std::slice::from_ref(&a));
+        let room = admissions.room_of([(Arc::clone(&a), 2), (Arc::clone(&b), 2)].into_iter());
+        assert_eq!(room, [(Arc::clone(&a), 0), (Arc::clone(&b), 2)]);
         let _third = admissions.try_take(&b, 2).unwrap();
         assert!(admissions.try_take(&b, 2).is_none(), "the node is full");
         drop(first);

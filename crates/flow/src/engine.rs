@@ -1,6 +1,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
@@ -8,7 +9,7 @@ use sinew_call::{Caller, Clock};
 use sinew_flow_core::{Decision, ItemScope};
 use sinew_model::{Failure, Flow, FlowVersion, Principal, Snapshot, Trace};
 use sinew_stdx::{Json, Random, Timestamp};
-use sinew_store::{IdSource, NewDeadLetter, RunId, RunStatus, Store};
+use sinew_store::{DeadId, IdSource, NewDeadLetter, Pending, RunId, RunStatus, Store};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::admission::Admissions;
@@ -55,7 +56,7 @@ pub(crate) enum Message {
     /// Something it waits for may have come: look again.
     Wake,
     /// An event.
-    Event { event: Arc<str>, key: Option<Arc<str>>, payload: Json, at: Timestamp, ack: Ack },
+    Event { event: HappenedEvent, ack: Ack },
     /// A person's decision on a step (the only one that waits for one, if none is named).
     Decide { step: Option<Arc<str>>, decision: Decision, ack: Ack },
     /// The end of a sub-flow.
@@ -65,7 +66,7 @@ pub(crate) enum Message {
     /// Go on from a dead letter.
     Revive { revival: Box<Revival>, ack: Ack },
     /// Give the dead letter up.
-    Discard { by: Principal, ack: Ack },
+    Discard { by: Principal, letter: DeadId, ack: Ack },
     /// Keep the progress of an `each`.
     Checkpoint { step: Arc<str>, progress: Vec<u8>, dead: Vec<(NewDeadLetter, Failure)>, ack: Ack },
 }
@@ -73,6 +74,7 @@ pub(crate) enum Message {
 /// How a dead run goes on.
 pub(crate) struct Revival {
     pub(crate) by: Principal,
+    pub(crate) letter: DeadId,
     pub(crate) input: Option<Json>,
     pub(crate) trigger: Option<Json>,
     pub(crate) flow: Option<(Arc<Flow>, FlowVersion)>,
@@ -80,8 +82,10 @@ pub(crate) struct Revival {
 
 pub(crate) type Ack = oneshot::Sender<Result<(), Refusal>>;
 
-/// Events of the last moments, for runs that were between store and memory when they came.
-pub(crate) struct RecentEvent {
+/// An event that happened; the last ones are kept for runs that were between store and memory when they came.
+#[derive(Clone)]
+pub(crate) struct HappenedEvent {
+    pub(crate) id: RunId,
     pub(crate) at: Timestamp,
     pub(crate) event: Arc<str>,
     pub(crate) key: Option<Arc<str>>,
@@ -101,10 +105,12 @@ pub(crate) struct Core {
     pub(crate) admissions: Arc<Admissions>,
     pub(crate) versions: Versions,
     pub(crate) backlog: Notify,
+    /// Runs wait in the store that could be taken if there were room.
+    pub(crate) has_backlog: AtomicBool,
     pub(crate) due: Notify,
     pub(crate) stopping: watch::Sender<bool>,
     pub(crate) listening: Mutex<HashSet<RunId>>,
-    pub(crate) recent: Mutex<VecDeque<RecentEvent>>,
+    pub(crate) recent: Mutex<VecDeque<HappenedEvent>>,
     snapshot: RwLock<Arc<Snapshot>>,
     mailboxes: Mutex<HashMap<RunId, mpsc::UnboundedSender<Message>>>,
     waiters: Mutex<HashMap<RunId, Vec<oneshot::Sender<RunEnd>>>>,
@@ -124,6 +130,7 @@ impl Engine {
             admissions: Admissions::new(options.in_flight_max),
             versions: Versions::default(),
             backlog: Notify::new(),
+            has_backlog: AtomicBool::new(true),
             due: Notify::new(),
             stopping: watch::Sender::new(false),
             listening: Mutex::default(),
@@ -222,7 +229,7 @@ impl Core {
     }
 
     /// Remembers an event for runs that are between store and memory.
-    pub(crate) fn remember_event(&self, event: RecentEvent) {
+    pub(crate) fn remember_event(&self, event: HappenedEvent) {
         let mut recent = self.recent.lock();
         let oldest = event.at.minus(RECENT_FOR);
         while recent.len() >= RECENT_MAX || recent.front().is_some_and(|first| first.at < oldest) {
@@ -231,15 +238,20 @@ impl Core {
         recent.push_back(event);
     }
 
-    /// A place in memory for a run that this node has just taken; `None` if it is there already (it is woken then).
-    pub(crate) fn enter(&self, run: RunId) -> Option<mpsc::UnboundedReceiver<Message>> {
+    /// A place in memory for a run that this node has just taken, its first message in it; `None` if it is there already
+    /// (it gets the message then).
+    pub(crate) fn enter(&self, run: RunId, first: Message) -> Option<mpsc::UnboundedReceiver<Message>> {
         let mut mailboxes = self.mailboxes.lock();
-        if let Some(mailbox) = mailboxes.get(&run)
-            && mailbox.send(Message::Wake).is_ok()
-        {
-            return None;
-        }
+        let first = match mailboxes.get(&run) {
+            Some(mailbox) => match mailbox.send(first) {
+                Ok(()) => return None,
+                Err(back) => back.0,
+            },
+            None => first,
+        };
         let (sender, receiver) = mpsc::unbounded_channel();
+        // Nobody can have closed what was opened just now.
+        let _ = sender.send(first);
         mailboxes.insert(run, sender);
         Some(receiver)
     }
@@ -278,33 +290,57 @@ impl Core {
         }
     }
 
-    /// Brings a run that this node has just taken into memory.
-    pub(crate) fn activate(self: &Arc<Self>, run: RunId) {
-        if let Some(mailbox) = self.enter(run) {
-            // Its flow is known once it is read; until then it counts for the node only.
-            let slot = self.admissions.take(&Arc::from(""));
+    /// Brings a run that this node has just taken into memory. Its flow may not be known until it is read; until then it
+    /// counts for the node only.
+    pub(crate) fn activate(self: &Arc<Self>, run: RunId, flow: Option<&Arc<str>>, first: Message) {
+        if let Some(mailbox) = self.enter(run, first) {
+            let slot = self.admissions.take(flow.unwrap_or(&Arc::from("")));
             tokio::spawn(drive::load(Arc::clone(self), run, mailbox, slot));
         }
     }
 
-    /// Tells a run something and waits until that is durable. The run is brought into memory if need be.
+    /// Tells a resting or dead run, or one in memory, something, and waits until that is durable.
     pub(crate) async fn tell(
         self: &Arc<Self>,
         run: RunId,
         message: impl FnOnce(Ack) -> Message,
     ) -> Result<(), Refusal> {
         let (ack, answer) = oneshot::channel();
-        if let Err(message) = self.post(run, message(ack)) {
-            if self.store.claim(run).await? {
-                self.activate(run);
-            }
-            // If it was not ours to take, somebody else is just bringing it into memory, or it is over.
-            self.post(run, message)
-                .map_err(|_| Refusal::Conflict(format!("run {run} is over or does not exist")))?;
+        let message = message(ack);
+        let core = Arc::clone(self);
+        // In a task of its own: what was claimed is activated, whether or not the caller still waits.
+        spawned(async move { core.hand_over(run, message, |store, run| store.claim(run)).await }).await?;
+        told(run, answer).await
+    }
+
+    /// As [`Core::tell`], for what may be told to a run that has not begun, too.
+    pub(crate) async fn tell_any(
+        self: &Arc<Self>,
+        run: RunId,
+        message: impl FnOnce(Ack) -> Message,
+    ) -> Result<(), Refusal> {
+        let (ack, answer) = oneshot::channel();
+        let message = message(ack);
+        let core = Arc::clone(self);
+        spawned(async move { core.hand_over(run, message, |store, run| store.claim_to_cancel(run)).await })
+            .await?;
+        told(run, answer).await
+    }
+
+    async fn hand_over(
+        self: &Arc<Self>,
+        run: RunId,
+        message: Message,
+        claim: fn(&dyn Store, RunId) -> Pending<bool>,
+    ) -> Result<(), Refusal> {
+        let Err(message) = self.post(run, message) else { return Ok(()) };
+        if claim(&*self.store, run).await? {
+            self.activate(run, None, message);
+            return Ok(());
         }
-        answer.await.unwrap_or_else(|_| {
-            Err(Refusal::Conflict(format!("run {run} could not take it; look at its state")))
-        })
+        // Not ours to take: somebody else is just bringing it into memory, or it is over, or not at rest.
+        self.post(run, message)
+            .map_err(|_| Refusal::Conflict(format!("run {run} cannot be told that now; look at its state")))
     }
 
     pub(crate) fn wait_for(&self, run: RunId) -> oneshot::Receiver<RunEnd> {
@@ -329,6 +365,19 @@ impl Core {
             let _ = sender.send(end.clone());
         }
     }
+}
+
+async fn told(run: RunId, answer: oneshot::Receiver<Result<(), Refusal>>) -> Result<(), Refusal> {
+    answer
+        .await
+        .unwrap_or_else(|_| Err(Refusal::Conflict(format!("run {run} could not take it; look at its state"))))
+}
+
+/// Work that is done to its end although the caller may go away in between.
+pub(crate) async fn spawned<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
+) -> Result<T, Refusal> {
+    tokio::spawn(work).await.unwrap_or(Err(Refusal::Stopping))
 }
 
 /// An item to be run by itself, shared between its machine and its dead letter.

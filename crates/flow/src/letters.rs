@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use sinew_flow_core::{ItemScope, Machine};
-use sinew_model::{Attempt, Failure, Flow, FlowName, Principal, Reason};
+use sinew_flow_core::{ItemScope, Machine, Record};
+use sinew_model::{Attempt, Failure, Flow, FlowName, FlowVersion, Principal, Reason};
 use sinew_stdx::Json;
-use sinew_store::{DeadFilter, DeadId, DeadLetter, DeadStatus, NewDeadLetter, RunId};
+use sinew_store::{DeadFilter, DeadId, DeadLetter, DeadStatus, NewDeadLetter, RunId, RunStatus};
 
 use crate::engine::{Message, Revival};
 use crate::{Admission, Engine, Refusal, Submission};
@@ -24,6 +24,8 @@ pub struct LetterDetail {
     pub payload_is_input: bool,
     /// The correlation id.
     pub trace_id: Arc<str>,
+    /// The version of the flow that it belongs to.
+    pub version: FlowVersion,
     /// What an item of an `each` needs to be run again by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<ItemScope>,
@@ -82,6 +84,7 @@ pub(crate) fn of_run(
         attempts: machine.attempts(step).to_vec(),
         payload_is_input,
         trace_id: machine.trace().correlation_id().into(),
+        version: machine.flow().version.clone(),
         item: None,
     };
     letter(id, step, machine.item().map(|item| item.index), failure, payload, &detail)
@@ -89,7 +92,7 @@ pub(crate) fn of_run(
 
 /// The dead letter of one item of an `each`.
 pub(crate) fn of_item(
-    flow: &Flow,
+    machine: &Machine,
     id: DeadId,
     scope: &ItemScope,
     step: &Arc<str>,
@@ -102,7 +105,8 @@ pub(crate) fn of_item(
         suggestion: suggestion(failure),
         attempts: attempts.to_vec(),
         payload_is_input: false,
-        trace_id: flow.version.0.clone(),
+        trace_id: machine.trace().correlation_id().into(),
+        version: machine.flow().version.clone(),
         item: Some(scope.clone()),
     };
     // The item is what is worked on again; the failed call's input is shown by the attempts.
@@ -136,7 +140,7 @@ impl Engine {
     pub async fn replay(&self, id: DeadId, by: Principal, options: &ReplayOptions) -> Result<RunId, Refusal> {
         let (letter, detail) = self.open_letter(id).await?;
         let run = match &detail.item {
-            Some(item) => self.replay_item(&letter, item, by).await?,
+            Some(item) => self.replay_item(&letter, &detail, item, by, options).await?,
             None => self.replay_run(&letter, &detail, by, options).await?,
         };
         self.settle_letter(&letter, DeadStatus::Replayed).await?;
@@ -147,7 +151,13 @@ impl Engine {
     pub async fn discard(&self, id: DeadId, by: Principal) -> Result<(), Refusal> {
         let (letter, detail) = self.open_letter(id).await?;
         if detail.item.is_none() {
-            self.core.tell(letter.run, |ack| Message::Discard { by, ack }).await?;
+            let told = self.core.tell(letter.run, |ack| Message::Discard { by, letter: id, ack }).await;
+            // A run that is over, or has gone on since, has no use for the letter any more.
+            if let Err(refusal) = told
+                && self.still_dead_by(&letter).await?
+            {
+                return Err(refusal);
+            }
         }
         self.settle_letter(&letter, DeadStatus::Discarded).await
     }
@@ -183,20 +193,45 @@ impl Engine {
         let (input, trigger) = if detail.payload_is_input { (payload, None) } else { (None, payload) };
         let flow = options.current_flow.then(|| self.current_flow(&letter.flow)).transpose()?;
         let flow = flow.map(|flow| (Arc::clone(&flow), flow.version.clone()));
-        let revival = Box::new(Revival { by, input, trigger, flow });
+        let revival = Box::new(Revival { by, letter: letter.letter.id, input, trigger, flow });
         self.core.tell(letter.run, |ack| Message::Revive { revival, ack }).await?;
         Ok(letter.run)
+    }
+
+    /// Whether a run is dead still, and by this letter.
+    async fn still_dead_by(&self, letter: &DeadLetter) -> Result<bool, Refusal> {
+        let detail = self.inspect(letter.run).await?;
+        let last = detail.entries.iter().rev().find_map(|entry| match &entry.record {
+            Record::Dead { letter, .. } => Some(*letter),
+            _ => None,
+        });
+        Ok(detail.summary.status == RunStatus::Dead && last == Some(letter.letter.id))
     }
 
     async fn replay_item(
         &self,
         letter: &DeadLetter,
+        detail: &LetterDetail,
         item: &ItemScope,
         by: Principal,
+        options: &ReplayOptions,
     ) -> Result<RunId, Refusal> {
-        let flow = self.current_flow(&letter.flow)?;
+        let flow = if options.current_flow {
+            self.current_flow(&letter.flow)?
+        } else {
+            let core = &self.core;
+            core.versions.find(&*core.store, &core.snapshot(), &letter.flow, &detail.version).await?
+        };
+        if !sinew_flow_core::has_each(&flow, &item.each) {
+            let message = format!("flow `{}` has no `each` step `{}` any more", letter.flow, item.each);
+            return Err(Refusal::Conflict(message));
+        }
         let mut item = item.clone();
         item.item = letter.letter.payload.clone();
+        if letter.edited {
+            // Another item than the one whose calls were made.
+            item.edits += 1;
+        }
         let mut submission = Submission::new(flow, Json::null(), by, self.core.new_trace());
         submission.item = Some(item);
         // Of two who replay the same letter at once, one starts the run and both get its id.

@@ -1,6 +1,7 @@
 //! Accepting work: durable first, then answered, then run.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sinew_flow_core::{Entry, ItemScope, Machine, Record, encode};
@@ -10,7 +11,7 @@ use sinew_stdx::{Json, Timestamp};
 use sinew_store::{Admitted, CursorAdvance, NewRun, RunId};
 
 use crate::admission::Slot;
-use crate::engine::{Core, Message, RecentEvent};
+use crate::engine::{Core, HappenedEvent, Message, spawned};
 use crate::{Engine, Refusal, RunEnd, drive};
 
 /// Work for a flow.
@@ -34,6 +35,8 @@ pub struct Submission {
     pub run: Option<RunId>,
     /// The item of an `each` that it repeats.
     pub item: Option<ItemScope>,
+    /// An accepted run has promised it: it is taken even if the flow's backlog is full.
+    pub promised: bool,
 }
 
 /// What became of a submission. It is durable.
@@ -63,6 +66,7 @@ impl Submission {
             parent: None,
             run: None,
             item: None,
+            promised: false,
         }
     }
 
@@ -183,7 +187,10 @@ pub(crate) struct Emission {
     pub(crate) trace: Trace,
 }
 
-/// Runs waked by one event at most in one go; the rest in the next.
+/// How long a newcomer waits for room before it goes to the backlog.
+const ROOM_WAIT_MAX: Duration = Duration::from_millis(5);
+
+/// Runs woken by one event at most in one go; the rest in the next.
 const WAKE_MAX: u32 = 256;
 
 impl Core {
@@ -192,8 +199,21 @@ impl Core {
         submissions: Vec<Submission>,
         cursor: Option<CursorAdvance>,
     ) -> Result<Vec<Admission>, Refusal> {
+        let core = Arc::clone(self);
+        // In a task of its own: what was accepted is run, whether or not the sender still waits.
+        spawned(async move { core.take_in(submissions, cursor).await }).await
+    }
+
+    async fn take_in(
+        self: &Arc<Self>,
+        submissions: Vec<Submission>,
+        cursor: Option<CursorAdvance>,
+    ) -> Result<Vec<Admission>, Refusal> {
         if self.is_stopping() {
             return Err(Refusal::Stopping);
+        }
+        if let [submission] = submissions.as_slice() {
+            self.wait_for_room(&submission.flow).await;
         }
         let now = self.now();
         let mut prepared = Vec::with_capacity(submissions.len());
@@ -207,8 +227,16 @@ impl Core {
         Ok(prepared.into_iter().zip(admitted).map(|(ready, admitted)| self.admit(ready, admitted)).collect())
     }
 
+    /// Somebody waits for the answer, and room appears all the time: a short wait spares the work the way through the
+    /// backlog, and keeps a burst from taking all the machine for accepting.
+    async fn wait_for_room(&self, flow: &Flow) {
+        if flow.priority == Priority::Interactive && self.admissions.free() == 0 {
+            let _ = tokio::time::timeout(ROOM_WAIT_MAX, self.admissions.gap.notified()).await;
+        }
+    }
+
     fn prepare(self: &Arc<Self>, submission: Submission, now: Timestamp) -> (Prepared, NewRun) {
-        let Submission { flow, payload, ordering_key, dedupe, principal, trace, parent, run, item } =
+        let Submission { flow, payload, ordering_key, dedupe, principal, trace, parent, run, item, promised } =
             submission;
         let run = run.unwrap_or_else(|| self.new_id());
         let entry = Entry {
@@ -226,7 +254,12 @@ impl Core {
             },
         };
         let name = flow.name.shared();
-        let slot = self.admissions.try_take(&name, flow.limits.in_flight_max.get() as usize);
+        // Nobody passes those that wait already.
+        let slot = if self.has_backlog.load(Ordering::Relaxed) {
+            None
+        } else {
+            self.admissions.try_take(&name, flow.limits.in_flight_max.get() as usize)
+        };
         let mut blobs = Vec::new();
         let new = NewRun {
             run,
@@ -241,7 +274,7 @@ impl Core {
             entry: encode(entry.clone(), &mut blobs),
             blobs,
             start: slot.is_some(),
-            backlog_max: flow.limits.backlog_max,
+            backlog_max: if promised { u64::MAX } else { flow.limits.backlog_max },
         };
         (Prepared { run, flow, entry, slot }, new)
     }
@@ -257,6 +290,7 @@ impl Core {
             Admitted::Queued => {
                 self.observer.accepted(&flow, run, entry.at);
                 drop(slot);
+                self.has_backlog.store(true, Ordering::Relaxed);
                 self.backlog.notify_one();
                 Admission::Accepted(run)
             }
@@ -267,7 +301,7 @@ impl Core {
 
     /// Runs what was just accepted, without reading it back.
     fn start(self: &Arc<Self>, run: RunId, flow: Arc<Flow>, entry: &Entry, slot: Option<Slot>) {
-        let Some(mailbox) = self.enter(run) else { return };
+        let Some(mailbox) = self.enter(run, Message::Wake) else { return };
         let slot = slot.unwrap_or_else(|| self.admissions.take(&flow.name.shared()));
         match Machine::accepted(run, flow, entry) {
             Ok(machine) => drive::spawn(Arc::clone(self), machine, 1, mailbox, slot),
@@ -279,36 +313,46 @@ impl Core {
     }
 
     pub(crate) async fn emit(self: &Arc<Self>, emission: Emission) -> Result<Vec<Admission>, Refusal> {
+        let core = Arc::clone(self);
+        // In a task of its own: what was claimed is activated, whether or not the emitter still waits.
+        spawned(async move { core.spread(emission).await }).await
+    }
+
+    async fn spread(self: &Arc<Self>, emission: Emission) -> Result<Vec<Admission>, Refusal> {
         let now = self.now();
         let started = self.start_triggered(&emission, now).await?;
-        self.remember_event(RecentEvent {
-            at: now,
-            event: Arc::clone(&emission.event),
-            key: emission.key.clone(),
-            payload: emission.payload.clone(),
-        });
+        let Emission { event, key, payload, .. } = emission;
+        let event = HappenedEvent { id: self.new_id(), at: now, event, key, payload };
+        self.remember_event(event.clone());
         // A run may be moving between store and memory: look in memory, in the store, and in memory again.
-        self.tell_listeners(&emission, now).await;
+        self.tell_listeners(&event).await;
+        let mut after = None;
         loop {
-            let (event, key) = (Arc::clone(&emission.event), emission.key.clone());
-            let woken = self.store.claim_event(event, key, WAKE_MAX).await?;
+            let (name, key) = (Arc::clone(&event.event), event.key.clone());
+            let woken = self.store.claim_event(name, key, after, WAKE_MAX).await?;
+            let mut answers = Vec::with_capacity(woken.len());
             for run in &woken {
-                self.activate(*run);
-                let _ = self.tell(*run, |ack| event_message(&emission, now, ack)).await;
+                let (ack, answer) = tokio::sync::oneshot::channel();
+                self.activate(*run, None, Message::Event { event: event.clone(), ack });
+                answers.push(answer);
             }
+            for answer in answers {
+                let _ = answer.await;
+            }
+            after = woken.last().copied();
             if woken.len() < WAKE_MAX as usize {
                 break;
             }
         }
-        self.tell_listeners(&emission, now).await;
+        self.tell_listeners(&event).await;
         Ok(started)
     }
 
-    async fn tell_listeners(self: &Arc<Self>, emission: &Emission, now: Timestamp) {
+    async fn tell_listeners(self: &Arc<Self>, event: &HappenedEvent) {
         let listening: Vec<RunId> = self.listening.lock().iter().copied().collect();
         for run in listening {
             let (ack, answer) = tokio::sync::oneshot::channel();
-            if self.post(run, event_message(emission, now, ack)).is_ok() {
+            if self.post(run, Message::Event { event: event.clone(), ack }).is_ok() {
                 let _ = answer.await;
             }
         }
@@ -336,6 +380,7 @@ impl Core {
             if submission.dedupe.is_none() {
                 submission.dedupe = emission.dedupe.clone().map(|key| (key, now.plus(EFFECT_DEDUPE_FOR)));
             }
+            submission.promised = emission.dedupe.is_some();
             submissions.push(submission);
         }
         if submissions.is_empty() {
@@ -351,18 +396,9 @@ impl Core {
         dedupe: Arc<str>,
     ) -> Result<Admission, Refusal> {
         submission.dedupe = Some((dedupe, self.now().plus(EFFECT_DEDUPE_FOR)));
+        submission.promised = true;
         let admissions = self.submit(vec![submission], None).await?;
         Ok(admissions.into_iter().next().unwrap_or(Admission::BacklogFull))
-    }
-}
-
-fn event_message(emission: &Emission, at: Timestamp, ack: crate::engine::Ack) -> Message {
-    Message::Event {
-        event: Arc::clone(&emission.event),
-        key: emission.key.clone(),
-        payload: emission.payload.clone(),
-        at,
-        ack,
     }
 }
 

@@ -13,7 +13,7 @@ use sinew_flow_core::Decision;
 use sinew_model::{FlowName, Principal, PrincipalKind, Snapshot, SourceFile};
 use sinew_sandbox::{RunningSandbox, Sandbox, SandboxOptions};
 use sinew_stdx::Json;
-use sinew_store::{Archive, DeadFilter, DeadLetters, DeadStatus, RunId, RunStatus, Store};
+use sinew_store::{Archive, DeadFilter, DeadLetters, DeadStatus, Journal, RunId, RunStatus, Store};
 use sinew_store_sqlite::{SqliteOptions, SqliteStore};
 use sinew_vault::EnvironmentSecrets;
 
@@ -64,7 +64,7 @@ impl World {
     /// Runs a flow to its end: `finished {"a":1}`, or the state and why.
     async fn end_of(&self, flow: &str, payload: &str) -> String {
         let (_, end) = self.engine.submit_and_wait(self.submission(flow, payload), PATIENCE).await.unwrap();
-        let end = end.expect("the run comes to an end");
+        let Some(end) = end else { panic!("the run did not come to an end") };
         match (end.result, end.failure) {
             (Some(result), _) => format!("{} {result}", end.status.as_str()),
             (None, Some(failure)) => format!("{} {}", end.status.as_str(), failure.reason.as_str()),
@@ -351,4 +351,33 @@ async fn runs_of_a_key_go_in_order_and_a_duplicate_is_one_run() {
     }
     assert!(ends.is_sorted(), "{ends:?}");
     assert_eq!(world.effects("billing", "invoice.created").await, 15);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_each_goes_on_where_its_progress_stands() {
+    let world = World::with(EACH).await;
+    let slow = r#"{"kind":"latency","ms_min":10,"ms_max":10}"#;
+    world.control("POST", "/_control/billing/faults", slow).await;
+    let items: Vec<_> = (0..400).map(|n| format!(r#"{{"id":"i-{n}","total":"1"}}"#)).collect();
+    let run = world.start("many", &format!(r#"{{"items":[{}]}}"#, items.join(","))).await;
+    let begin = tokio::time::Instant::now();
+    loop {
+        let stored = world.store.load(run).await.unwrap().unwrap();
+        let kept = stored.checkpoints.first().map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned());
+        let progress: serde_json::Value = serde_json::from_str(&kept.unwrap_or_default()).unwrap_or_default();
+        if progress["watermark"].as_u64().unwrap_or(0) > 40 {
+            break;
+        }
+        assert!(begin.elapsed() < PATIENCE, "no progress was kept");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let world = world.again(EACH).await;
+    world.until(run, RunStatus::Finished).await;
+    let detail = world.engine.inspect(run).await.unwrap();
+    let last = format!("{:?}", detail.entries.last().unwrap().record);
+    assert!(last.contains(r#"{"total":400,"ok":400,"failed":0,"reduced":400}"#), "{last}");
+    let stats = world.control("GET", "/_control/stats", "").await;
+    let stats: serde_json::Value = serde_json::from_str(&stats).unwrap();
+    let asked = stats["by_vendor"]["billing"].as_u64().unwrap();
+    assert!((400..=420).contains(&asked), "items that were done were done again: {asked} requests");
 }

@@ -6,19 +6,19 @@ use sinew_diag::codes::engine as code;
 use sinew_flow_core::{Decision, Machine, Outcome, ParkedFor, Record, RunState, Signal};
 use sinew_model::{Failure, Reason};
 use sinew_stdx::{Json, Timestamp};
-use sinew_store::{Phase, RunId, RunStatus, StoreError};
+use sinew_store::{DeadId, Phase, RunId, RunStatus, StoreError};
 
 use super::Driver;
 use crate::Refusal;
-use crate::engine::{Ack, Message, Revival, RunEnd};
+use crate::engine::{Ack, HappenedEvent, Message, Revival, RunEnd};
 
 impl Driver {
     /// Deals with a message.
     pub(super) async fn hear(&mut self, message: Message) -> Result<(), StoreError> {
         match message {
             Message::Wake => {}
-            Message::Event { event, key, payload, at, ack } => {
-                let records = heard_by(&self.machine, &event, key.as_ref(), &payload, at);
+            Message::Event { event, ack } => {
+                let records = self.listen(&event, None);
                 self.fold_acked(records, ack);
             }
             Message::Decide { step, decision, ack } => {
@@ -43,22 +43,26 @@ impl Driver {
             }
             Message::Cancel { by, ack } => match &mut self.cancelled {
                 Some((_, acks)) => acks.push(ack),
-                None => self.cancelled = Some((by, vec![ack])),
+                None => {
+                    self.performer.cancel();
+                    self.cancelled = Some((by, vec![ack]));
+                }
             },
             Message::Revive { revival, ack } => self.revive(*revival, ack),
-            Message::Discard { by, ack } => {
-                if matches!(self.machine.state(), RunState::Dead { .. }) {
+            Message::Discard { by, letter, ack } => {
+                if matches!(self.machine.state(), RunState::Dead { letter: of, .. } if *of == letter) {
                     self.acks.push(ack);
                     let _ = self
                         .end(Record::Discarded { by }, RunStatus::Discarded, None, None, Vec::new())
                         .await?;
                 } else {
-                    let _ =
-                        ack.send(Err(Refusal::Conflict(format!("run {} is not dead", self.machine.run()))));
+                    let _ = ack.send(Err(self.gone_on(letter)));
                 }
             }
             Message::Checkpoint { step, progress, dead, ack } => {
-                self.performer.checkpoints = vec![(step, progress)];
+                self.performer.progress.retain(|(of, _)| *of != step);
+                self.performer.progress.push((Arc::clone(&step), progress.clone()));
+                self.checkpoints = vec![(step, progress)];
                 self.acks.push(ack);
                 self.save(Phase::Running, dead).await?;
             }
@@ -76,13 +80,14 @@ impl Driver {
     }
 
     pub(super) fn revive(&mut self, revival: Revival, ack: Ack) {
-        let RunState::Dead { step, .. } = self.machine.state() else {
-            let refusal = Refusal::Conflict(format!("run {} is not dead", self.machine.run()));
-            let _ = ack.send(Err(refusal));
-            return;
+        let Revival { by, letter, input, trigger, flow } = revival;
+        let step = match self.machine.state() {
+            RunState::Dead { step, letter: of, .. } if *of == letter => Arc::clone(step),
+            _ => {
+                let _ = ack.send(Err(self.gone_on(letter)));
+                return;
+            }
         };
-        let step = Arc::clone(step);
-        let Revival { by, input, trigger, flow } = revival;
         let version = flow.as_ref().map(|(_, version)| version.clone());
         let record = Record::Revived { step, by, input, trigger, version };
         if let Some((flow, _)) = flow {
@@ -117,38 +122,52 @@ impl Driver {
             return;
         }
         self.core.listening.lock().insert(self.machine.run());
-        let missed: Vec<_> = {
-            let recent = self.core.recent.lock();
-            recent.iter().map(|e| (Arc::clone(&e.event), e.key.clone(), e.payload.clone(), e.at)).collect()
-        };
-        for (event, key, payload, at) in missed {
-            let records = heard_by(&self.machine, &event, key.as_ref(), &payload, at);
+        let missed: Vec<_> = self.core.recent.lock().iter().cloned().collect();
+        for event in missed {
+            let records = self.listen(&event, Some(event.at));
             self.fold(records);
         }
     }
+
+    /// What an event means for the steps that wait for it. One that is told twice is heard once.
+    fn listen(&mut self, event: &HappenedEvent, not_before: Option<Timestamp>) -> Vec<Record> {
+        if self.heard.contains(&event.id) {
+            return Vec::new();
+        }
+        let records = heard_by(&self.machine, event, not_before);
+        if !records.is_empty() {
+            if self.heard.len() >= HEARD_MAX {
+                self.heard.pop_front();
+            }
+            self.heard.push_back(event.id);
+        }
+        records
+    }
+
+    fn gone_on(&self, letter: DeadId) -> Refusal {
+        let run = self.machine.run();
+        Refusal::Conflict(format!("run {run} has gone on since dead letter {letter}; look at its state"))
+    }
 }
 
+/// Events remembered, so that one which is told again is not heard again.
+const HEARD_MAX: usize = 16;
+
 /// The steps that wait for an event, signalled.
-fn heard_by(
-    machine: &Machine,
-    event: &str,
-    key: Option<&Arc<str>>,
-    payload: &Json,
-    at: Timestamp,
-) -> Vec<Record> {
+fn heard_by(machine: &Machine, event: &HappenedEvent, not_before: Option<Timestamp>) -> Vec<Record> {
+    let after_parking =
+        |step: &str| not_before.is_none_or(|at| machine.parked_at(step).is_some_and(|parked| parked <= at));
     machine
         .waits()
         .filter(|(step, wait)| match wait {
-            ParkedFor::Event { event: wanted, key: wanted_key, .. } => {
-                **wanted == *event
-                    && (wanted_key.is_none() || wanted_key.as_ref() == key)
-                    && machine.parked_at(step).is_some_and(|parked| parked <= at)
+            ParkedFor::Event { event: wanted, key, .. } => {
+                *wanted == event.event && (key.is_none() || *key == event.key) && after_parking(step)
             }
             _ => false,
         })
         .map(|(step, _)| Record::Signalled {
             step: Arc::clone(step),
-            signal: Signal::Event(machine.minimise(step, payload)),
+            signal: Signal::Event(machine.minimise(step, &event.payload)),
         })
         .collect()
 }
@@ -186,7 +205,8 @@ fn waiting_for_decision(
     Ok(Arc::clone(name))
 }
 
-fn child_signal(child: RunId, end: &RunEnd) -> Signal {
+/// What a sub-flow's end is to the step that waits for it.
+pub(crate) fn child_signal(child: RunId, end: &RunEnd) -> Signal {
     let outcome = match (&end.status, &end.result) {
         (RunStatus::Finished, result) => Outcome::Ok(result.clone().unwrap_or_else(Json::null)),
         (status, _) => {

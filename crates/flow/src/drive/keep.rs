@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sinew_flow_core::{Machine, ParkedFor, Record, encode};
 use sinew_model::{Failure, KeyPolicy};
-use sinew_stdx::Json;
+use sinew_stdx::{Json, Timestamp};
 use sinew_store::{NewDeadLetter, Phase, RunStatus, RunWrite, StoreError, WaitFor, Written};
 
 use super::{Driver, Here};
@@ -44,9 +44,9 @@ impl Driver {
     ) -> Result<Here, StoreError> {
         let (run, failure) = (self.machine.run(), why.as_ref().map(|(_, failure)| failure.clone()));
         let end = RunEnd { status, result, failure };
-        if status != RunStatus::Dead {
-            // The parent is told first, durably: if we stop in between, we end again and tell it again.
-            self.tell_parent(&end).await;
+        // The parent is told first, durably: if we stop in between, we end again and tell it again.
+        if status != RunStatus::Dead && self.tell_parent(&end).await? == Here::Gone {
+            return Ok(Here::Gone);
         }
         self.fold(vec![record]);
         let phase = match (&why, status) {
@@ -69,17 +69,42 @@ impl Driver {
         Ok(Here::Gone)
     }
 
-    pub(super) async fn tell_parent(&mut self, end: &RunEnd) {
-        let Some((parent, step)) = self.machine.parent() else { return };
+    /// Tells the run that waits for this one. `Gone` if that could not be made durable before the engine stops: this run
+    /// then ends after the restart.
+    async fn tell_parent(&mut self, end: &RunEnd) -> Result<Here, StoreError> {
+        let Some((parent, step)) = self.machine.parent().cloned() else { return Ok(Here::Yes) };
         let child = self.machine.run();
-        let told = self.core.tell(*parent, |ack| Message::ChildEnded {
-            step: Arc::clone(step),
-            child,
-            end: end.clone(),
-            ack,
-        });
-        if let Err(refusal) = told.await {
-            tracing::debug!(%child, %parent, %refusal, "the parent does not wait any more");
+        loop {
+            let message = |ack| Message::ChildEnded { step: Arc::clone(&step), child, end: end.clone(), ack };
+            let refusal = match self.core.tell(parent, message).await {
+                Ok(()) => return Ok(Here::Yes),
+                Err(refusal) => refusal,
+            };
+            let waits = match self.core.store.run(parent).await {
+                Ok(line) => line.is_some_and(|line| !line.status.is_final()),
+                Err(error @ (StoreError::Closed | StoreError::Fenced(_))) => return Err(error),
+                Err(_) => true,
+            };
+            if !waits {
+                tracing::debug!(%child, %parent, %refusal, "the parent does not wait any more");
+                return Ok(Here::Yes);
+            }
+            if self.core.is_stopping() {
+                self.save(Phase::Running, Vec::new()).await?;
+                self.core.abandon(child);
+                return Ok(Here::Gone);
+            }
+            tokio::time::sleep(AFTER_FAILURE).await;
+        }
+    }
+
+    /// Takes the run again that was just laid to rest.
+    pub(super) async fn claim_again(&mut self) -> Result<(), StoreError> {
+        loop {
+            match self.core.store.claim(self.machine.run()).await {
+                Err(error) if is_passing(&error) => tokio::time::sleep(AFTER_FAILURE).await,
+                answer => return answer.map(|_| ()),
+            }
         }
     }
 
@@ -89,7 +114,7 @@ impl Driver {
         phase: Phase,
         dead: Vec<(NewDeadLetter, Failure)>,
     ) -> Result<(), StoreError> {
-        let checkpoints = std::mem::take(&mut self.performer.checkpoints);
+        let checkpoints = std::mem::take(&mut self.checkpoints);
         let nothing =
             self.unsaved.is_empty() && checkpoints.is_empty() && dead.is_empty() && phase == Phase::Running;
         if !nothing {
@@ -126,7 +151,7 @@ impl Driver {
     pub(super) async fn write(&mut self, write: RunWrite) -> Result<Written, StoreError> {
         loop {
             match self.core.store.write(write.clone()).await {
-                Err(error @ (StoreError::Full(_) | StoreError::Failed(_))) => {
+                Err(error) if is_passing(&error) => {
                     tracing::warn!(run = %write.run, %error, "the run waits for the store");
                     tokio::time::sleep(AFTER_FAILURE).await;
                 }
@@ -134,6 +159,19 @@ impl Driver {
             }
         }
     }
+}
+
+/// How long a run that cannot go on rests before it is tried again: the project may be mended meanwhile.
+const REPAIR_AFTER: Duration = Duration::from_mins(1);
+
+/// Rest of a run that something is wrong with.
+pub(super) fn repair(now: Timestamp) -> WaitFor {
+    WaitFor { what: "repair".into(), due: Some(now.plus(REPAIR_AFTER)), events: Vec::new() }
+}
+
+/// Whether the store may take it later.
+pub(super) fn is_passing(error: &StoreError) -> bool {
+    matches!(error, StoreError::Full(_) | StoreError::Failed(_) | StoreError::Locked(_))
 }
 
 pub(super) fn ended_dead(machine: &Machine, step: &Arc<str>, failure: &Failure) -> Phase {

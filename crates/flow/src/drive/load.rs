@@ -1,15 +1,23 @@
 //! Bringing runs into memory.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::FutureExt;
 use sinew_flow_core::{Machine, decode};
-use sinew_store::{RunId, StoredRun};
+use sinew_store::{Phase, RunId, RunWrite, StoredRun};
 use tokio::sync::mpsc;
 
 use super::Driver;
+use super::keep::{is_passing, repair};
 use crate::Refusal;
 use crate::admission::Slot;
 use crate::engine::{Core, Message};
+
+/// Times that a failing store is asked again.
+const READ_TRIES: u32 = 5;
+const AFTER_FAILURE: Duration = Duration::from_millis(500);
 
 /// Reads a run that this node has taken, and drives it.
 pub(crate) async fn load(
@@ -19,14 +27,15 @@ pub(crate) async fn load(
     mut slot: Slot,
 ) {
     match read(&core, run).await {
-        Ok((machine, seq, checkpoints)) => {
+        Ok((machine, seq, progress)) => {
             slot.assign(&machine.flow().name.shared());
-            let mut driver = Driver::new(core, machine, seq, mailbox, slot);
-            driver.performer.checkpoints = checkpoints;
-            driver.drive().await;
+            let mut driver = Driver::new(Arc::clone(&core), machine, seq, mailbox, slot);
+            driver.performer.progress = progress;
+            guarded(core, run, driver).await;
         }
         Err(refusal) => {
-            tracing::error!(%run, code = %refusal.code(), %refusal, "a run cannot be read; it stays in the store");
+            tracing::error!(%run, code = %refusal.code(), %refusal, "a run cannot be read; it is tried again in a minute");
+            lay_to_rest(&core, run).await;
             core.abandon(run);
         }
     }
@@ -40,13 +49,51 @@ pub(crate) fn spawn(
     mailbox: mpsc::UnboundedReceiver<Message>,
     slot: Slot,
 ) {
-    tokio::spawn(async move { Driver::new(core, machine, seq, mailbox, slot).drive().await });
+    let run = machine.run();
+    let driver = Driver::new(Arc::clone(&core), machine, seq, mailbox, slot);
+    tokio::spawn(guarded(core, run, driver));
 }
 
-type Checkpoints = Vec<(Arc<str>, Vec<u8>)>;
+/// Drives a run so that a bug that ends its task does not strand it: what is durable is tried again later.
+async fn guarded(core: Arc<Core>, run: RunId, driver: Driver) {
+    if AssertUnwindSafe(driver.drive()).catch_unwind().await.is_err() {
+        tracing::error!(%run, "a bug ended the run's task; it is tried again in a minute from its journal");
+        lay_to_rest(&core, run).await;
+        core.abandon(run);
+    }
+}
 
-async fn read(core: &Arc<Core>, run: RunId) -> Result<(Machine, u32, Checkpoints), Refusal> {
-    let stored = core.store.load(run).await?.ok_or_else(|| Refusal::Missing(format!("run {run}")))?;
+/// Lets a run rest in the store as it is, to be tried again.
+async fn lay_to_rest(core: &Core, run: RunId) {
+    let at = core.now();
+    let write = RunWrite {
+        run,
+        first_seq: 0,
+        entries: Vec::new(),
+        blobs: Vec::new(),
+        checkpoints: Vec::new(),
+        phase: Phase::Waiting(repair(at)),
+        dead: Vec::new(),
+        at,
+    };
+    if let Err(error) = core.store.write(write).await {
+        tracing::error!(%run, %error, "the run stays with this node until the next start");
+    }
+}
+
+type Progress = Vec<(Arc<str>, Vec<u8>)>;
+
+async fn read(core: &Arc<Core>, run: RunId) -> Result<(Machine, u32, Progress), Refusal> {
+    let mut tries = 1;
+    let stored = loop {
+        match core.store.load(run).await {
+            Err(error) if is_passing(&error) && tries < READ_TRIES => {
+                tries += 1;
+                tokio::time::sleep(AFTER_FAILURE).await;
+            }
+            answer => break answer?.ok_or_else(|| Refusal::Missing(format!("run {run}")))?,
+        }
+    };
     let (machine, entries) = fold(core, &stored).await?;
     Ok((machine, entries, stored.checkpoints))
 }

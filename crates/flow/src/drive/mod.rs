@@ -7,14 +7,16 @@ mod hear;
 mod keep;
 mod load;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
+pub(crate) use hear::child_signal;
 pub(crate) use load::{fold, load, spawn};
 use sinew_flow_core::{Action, Entry, Machine, Outcome, ParkedFor, Record, RunState, Signal};
 use sinew_model::{Effect, Principal, PrincipalKind};
-use sinew_store::{Phase, RunStatus, StoreError};
+use sinew_store::{Phase, RunId, RunStatus, StoreError};
 use tokio::sync::mpsc;
 
 use crate::admission::Slot;
@@ -32,6 +34,10 @@ struct Driver {
     doing: FuturesUnordered<BoxFuture<'static, Performed>>,
     seq: u32,
     unsaved: Vec<Entry>,
+    /// Progress of `each` steps that the next write keeps.
+    checkpoints: Vec<(Arc<str>, Vec<u8>)>,
+    /// Events heard lately; one that is told again is not heard again.
+    heard: VecDeque<RunId>,
     /// Told once `unsaved` is durable.
     acks: Vec<Ack>,
     cancelled: Option<(Principal, Vec<Ack>)>,
@@ -62,6 +68,8 @@ impl Driver {
             doing: FuturesUnordered::new(),
             seq,
             unsaved: Vec::new(),
+            checkpoints: Vec::new(),
+            heard: VecDeque::new(),
             acks: Vec::new(),
             cancelled: None,
             _slot: slot,
@@ -211,14 +219,14 @@ impl Driver {
                 self.core.abandon(run);
                 return Ok(Here::Gone);
             }
-            RunState::Going if self.core.is_stopping() => {
-                self.save(Phase::Running, Vec::new()).await?;
-                self.core.abandon(run);
-                return Ok(Here::Gone);
-            }
             RunState::Going if self.machine.is_resting() => Phase::Waiting(keep::wait_for(&self.machine)),
+            RunState::Going if !self.core.is_stopping() => {
+                tracing::error!(%run, "the run has nothing to do and is not at rest; it is read again in a minute");
+                Phase::Waiting(keep::repair(self.core.now()))
+            }
             RunState::Going => {
-                tracing::error!(%run, "the run has nothing to do and is not at rest; it goes on after a restart");
+                // Something was left undone because the engine is stopping; it goes on after the restart.
+                self.save(Phase::Running, Vec::new()).await?;
                 self.core.abandon(run);
                 return Ok(Here::Gone);
             }
@@ -229,7 +237,7 @@ impl Driver {
             None => Ok(Here::Gone),
             Some(message) => {
                 // Something came just now. Whether it is we or a loop that takes the run again, it is ours.
-                self.core.store.claim(run).await?;
+                self.claim_again().await?;
                 self.hear(message).await?;
                 Ok(Here::Yes)
             }

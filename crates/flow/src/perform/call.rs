@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sinew_call::{CallRequest, Decision, ProbeResult, decide};
-use sinew_diag::codes::engine as code;
+use sinew_diag::codes::{call as calls, engine as code};
 use sinew_flow_core::{CallAction, Outcome, Record};
 use sinew_model::{Attempt, Connection, Effect, Failure, Idempotency, Operation, Reason, Snapshot};
 use sinew_stdx::{Json, Random};
@@ -117,11 +117,17 @@ impl Trying {
             let attempted = self.performer.core.caller.attempt(&self.request).await;
             (attempted.outcome, attempted.attempt)
         };
-        self.made += 1;
         let failure = match outcome {
             Ok(value) => return Next::Over(self.settled(Ok(value))),
+            // Our own budget had no room: nothing was tried, and it will be when there is.
+            Err(failure) if *failure.code == *calls::BUDGET_SPENT.as_str() => {
+                let jitter = self.action.retry.backoff.wait(0, &mut self.random);
+                let after = failure.retry_after.unwrap_or(SHORT_WAIT_MAX).saturating_add(jitter);
+                return self.wait(after).await;
+            }
             Err(failure) => failure,
         };
+        self.made += 1;
         self.attempts.push(attempt);
         if self.doubtful && is_gone(&self.request.operation, &failure) {
             return Next::Over(self.settled(Ok(Json::null())));
@@ -131,6 +137,10 @@ impl Trying {
         let (retry, once) = (&self.action.retry, self.action.at_least_once);
         match decide(&failure, operation, retry, self.made, once, &mut self.random) {
             Decision::GiveUp => Next::Over(self.give_up(failure).await),
+            Decision::Retry { after } if failure.reason == Reason::BreakerOpen => {
+                // While one call asks whether the system is back, the others need not ask every moment.
+                self.wait(after.max(self.request.connection.breaker.open_for)).await
+            }
             Decision::Retry { after } => self.wait(after).await,
             Decision::Probe => match self.performer.core.caller.probe(&self.request).await {
                 ProbeResult::Found(value) => Next::Over(self.settled(Ok(value))),
@@ -180,9 +190,11 @@ impl Trying {
     }
 
     async fn wait(&mut self, after: Duration) -> Next {
-        if after <= SHORT_WAIT_MAX {
+        if after <= SHORT_WAIT_MAX && !self.performer.is_over() {
             tokio::time::sleep(after).await;
-            return Next::Again;
+            if !self.performer.is_over() {
+                return Next::Again;
+            }
         }
         let due = self.performer.core.now().plus(after);
         let attempts = std::mem::take(&mut self.attempts);

@@ -56,7 +56,7 @@ async fn run(
         let message = format!("the flow has no `each` step `{step}`");
         return Err(Failure::new(Reason::Mapping, code::JOURNAL_MISMATCH, message));
     };
-    let kept = performer.checkpoints.iter().find(|(path, _)| path == step);
+    let kept = performer.progress.iter().find(|(path, _)| path == step);
     let progress = kept
         .and_then(|(_, bytes)| EachProgress::from_bytes(bytes))
         .unwrap_or_else(|| EachProgress::begin(each.reduce.as_ref().map(|reduce| reduce.start.clone())));
@@ -130,8 +130,12 @@ impl Running<'_> {
     async fn run(&mut self) -> Result<Option<Json>, Failure> {
         let mut tick = tokio::time::interval(CHECKPOINT_EVERY);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut failed: Option<Failure> = None;
         loop {
-            self.start_items().await?;
+            // After a failure of the step itself no item is begun, and those under way are seen to their end.
+            if failed.is_none() {
+                failed = self.start_items().await.err();
+            }
             if self.doing.is_empty() {
                 break;
             }
@@ -142,30 +146,33 @@ impl Running<'_> {
                     while let Ok(request) = self.asked.try_recv() {
                         self.note_intent(request);
                     }
-                    self.keep().await?;
+                    self.keep().await;
                 }
-                _ = tick.tick() => self.keep().await?,
+                _ = tick.tick() => self.keep().await,
                 Some(end) = self.doing.next() => {
-                    self.item_ended(end)?;
+                    failed = failed.or(self.item_ended(end).err());
                     if self.dead.len() >= DEAD_MAX {
-                        self.keep().await?;
+                        self.keep().await;
                     }
                 }
             }
         }
-        self.keep().await?;
-        if self.interrupted || !self.exhausted {
-            return Ok(None);
+        self.keep().await;
+        match failed {
+            Some(failure) => Err(failure),
+            None if self.interrupted || !self.exhausted => Ok(None),
+            None => self.summary().await.map(Some),
         }
-        self.summary().map(Some)
     }
 
     /// Starts items while there is room for more.
     async fn start_items(&mut self) -> Result<(), Failure> {
         while !self.exhausted && self.doing.len() < self.each.concurrency.get() as usize {
             // One item that takes long must not let the bitmap above the watermark grow without bound.
-            let too_far = self.items.next_index() >= self.progress.watermark + EachProgress::WINDOW_MAX;
-            if self.performer.core.is_stopping() || (too_far && !self.doing.is_empty()) {
+            let per_number = self.each.batch.map_or(1, |batch| u64::from(batch.get()));
+            let number = self.items.next_index() / per_number;
+            let too_far = number >= self.progress.watermark + EachProgress::WINDOW_MAX;
+            if self.performer.is_over() || (too_far && !self.doing.is_empty()) {
                 return Ok(());
             }
             let next = self.next_item().await?;
@@ -181,6 +188,7 @@ impl Running<'_> {
                 each: Arc::clone(&self.step),
                 index,
                 item,
+                edits: 0,
                 scope: self.scope.clone(),
             });
             let machine = self.machine.for_item(Arc::clone(&scope), self.performer.core.now());
@@ -194,13 +202,13 @@ impl Running<'_> {
     /// The next item, or the next so many as one.
     async fn next_item(&mut self) -> Result<Option<(u64, Json)>, Failure> {
         let Some(batch) = self.each.batch else {
-            let next = self.items.next().await.transpose()?;
+            let next = self.items.next(&self.performer).await.transpose()?;
             self.tokens.insert(self.items.token_index, self.items.token.clone());
             return Ok(next);
         };
         let (mut number, mut items) = (None, Vec::new());
         while items.len() < batch.get() as usize {
-            let Some((index, item)) = self.items.next().await.transpose()? else { break };
+            let Some((index, item)) = self.items.next(&self.performer).await.transpose()? else { break };
             number.get_or_insert(index / u64::from(batch.get()));
             items.push(item);
         }
@@ -239,7 +247,7 @@ impl Running<'_> {
                 let ItemFailure { step, failure, input, attempts } = *failed;
                 let id = self.performer.core.new_id();
                 let letter =
-                    letters::of_item(self.machine.flow(), id, &end.scope, &step, &failure, input, &attempts);
+                    letters::of_item(self.machine, id, &end.scope, &step, &failure, input, &attempts);
                 self.dead.push((letter, failure));
             }
         }
@@ -263,9 +271,9 @@ impl Running<'_> {
     }
 
     /// Makes progress durable, with the dead letters that belong to it.
-    async fn keep(&mut self) -> Result<(), Failure> {
+    async fn keep(&mut self) {
         if !self.changed && self.dead.is_empty() {
-            return Ok(());
+            return;
         }
         self.changed = false;
         if let Some((index, token)) = self.tokens.range(..=self.progress.watermark).next_back() {
@@ -287,12 +295,15 @@ impl Running<'_> {
         for ack in self.asking.drain(..) {
             let _ = ack.send(());
         }
-        Ok(())
     }
 
-    fn summary(&mut self) -> Result<Json, Failure> {
-        let EachProgress { ok, failed, .. } = self.progress;
-        if self.each.failures_max.is_some_and(|max| failed > max) {
+    async fn summary(&mut self) -> Result<Json, Failure> {
+        let EachProgress { ok, failed, forgiven, .. } = self.progress;
+        if self.each.failures_max.is_some_and(|max| failed - forgiven > max) {
+            // Whoever replays the step has seen these; they do not count again.
+            self.progress.forgiven = failed;
+            self.changed = true;
+            self.keep().await;
             let message = format!("{failed} of {} items failed", ok + failed);
             return Err(Failure::new(Reason::Items, code::ITEMS_FAILED, message)
                 .help("every failed item has a dead letter of its own; replay them, then this one"));
@@ -337,7 +348,7 @@ async fn run_item(
                 action => doing.extend(perform(&performer, &mut machine, action, index, &ask)),
             }
         }
-        if performer.core.is_stopping() && doing.is_empty() {
+        if performer.is_over() && doing.is_empty() {
             return ItemEnd { index, scope, outcome: None };
         }
         match doing.next().await {

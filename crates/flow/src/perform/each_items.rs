@@ -6,11 +6,11 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
-use sinew_call::Pages;
+use sinew_call::{Decision, Pages, decide};
 use sinew_diag::codes::engine as code;
 use sinew_flow_core::{EachInput, EachProgress};
-use sinew_model::{Failure, FileFormat, Reason};
-use sinew_stdx::Json;
+use sinew_model::{Failure, FileFormat, Operation, Reason, Retry};
+use sinew_stdx::{Json, Random};
 use tokio::sync::mpsc;
 
 use super::{Performer, target};
@@ -32,8 +32,40 @@ pub(crate) struct Items {
 
 enum Source {
     Array { text: Json, at: usize },
-    Pages { pages: Box<Pages>, page: std::vec::IntoIter<Json>, next: Option<Json> },
+    Pages(Box<Paged>),
     File { records: mpsc::Receiver<Result<Json, Failure>> },
+}
+
+/// A paginated read, page by page, each tried as often as the step says.
+struct Paged {
+    pages: Pages,
+    page: std::vec::IntoIter<Json>,
+    next: Option<Json>,
+    operation: Arc<Operation>,
+    retry: Retry,
+    random: Random,
+}
+
+impl Paged {
+    /// Reads the next page; `None` after the last.
+    async fn read(&mut self, performer: &Performer) -> Option<Result<(), Failure>> {
+        let mut made = 0;
+        loop {
+            let failure = match self.pages.next().await? {
+                Ok(page) => {
+                    self.page = page.items.into_iter();
+                    self.next = page.next;
+                    return Some(Ok(()));
+                }
+                Err((failure, _)) => failure,
+            };
+            made += 1;
+            match decide(&failure, &self.operation, &self.retry, made, false, &mut self.random) {
+                Decision::Retry { after } if !performer.is_over() => tokio::time::sleep(after).await,
+                _ => return Some(Err(failure)),
+            }
+        }
+    }
 }
 
 fn not_items(message: impl Into<Arc<str>>) -> Failure {
@@ -60,14 +92,16 @@ impl Items {
             }
             EachInput::Pages(call) => {
                 let (connection, operation) = target(&performer.core.snapshot(), &call)?;
-                let request = performer.request(&call, connection, operation);
+                let request = performer.request(&call, connection, Arc::clone(&operation));
                 let mut pages = performer.core.caller.pages(request);
                 if !progress.source.is_null() {
                     pages = pages.resume(progress.source.clone());
                     items.next = progress.source_index;
                     (items.token, items.token_index) = (progress.source.clone(), progress.source_index);
                 }
-                Source::Pages { pages: Box::new(pages), page: Vec::new().into_iter(), next: None }
+                let random = Random::seeded(performer.core.chance());
+                let (page, next, retry) = (Vec::new().into_iter(), None, call.retry);
+                Source::Pages(Box::new(Paged { pages, page, next, operation, retry, random }))
             }
             EachInput::File { path, format } => {
                 Source::File { records: open_file(&performer.core.files, &path, format)? }
@@ -82,23 +116,19 @@ impl Items {
     }
 
     /// The next item and its number.
-    pub(crate) async fn next(&mut self) -> Option<Result<(u64, Json), Failure>> {
+    pub(crate) async fn next(&mut self, performer: &Performer) -> Option<Result<(u64, Json), Failure>> {
         let item = match &mut self.source {
             Source::Array { text, at } => next_of_array(text, at)?,
             Source::File { records } => records.recv().await?,
-            Source::Pages { pages, page, next } => loop {
-                if let Some(item) = page.next() {
+            Source::Pages(paged) => loop {
+                if let Some(item) = paged.page.next() {
                     break Ok(item);
                 }
-                if let Some(token) = next.take() {
+                if let Some(token) = paged.next.take() {
                     (self.token, self.token_index) = (token, self.next);
                 }
-                match pages.next().await? {
-                    Ok(read) => {
-                        *page = read.items.into_iter();
-                        *next = read.next;
-                    }
-                    Err((failure, _)) => break Err(failure),
+                if let Err(failure) = paged.read(performer).await? {
+                    break Err(failure);
                 }
             },
         };

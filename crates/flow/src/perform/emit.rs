@@ -5,9 +5,9 @@ use sinew_flow_core::{Outcome, Record};
 use sinew_stdx::Json;
 
 use super::Performer;
-use crate::Refusal;
 use crate::drive::Performed;
 use crate::submit::Emission;
+use crate::{Admission, Refusal};
 
 /// How long to wait before an emission that could not be taken is tried again.
 const AFTER_REFUSAL: Duration = Duration::from_secs(1);
@@ -31,14 +31,16 @@ pub(crate) async fn emit(
             trace: performer.trace,
         };
         let outcome = match performer.core.emit(emission).await {
-            Ok(_) => Outcome::Ok(Json::null()),
+            Ok(admissions) if !admissions.contains(&Admission::BacklogFull) => Outcome::Ok(Json::null()),
             Err(Refusal::Unacceptable(message)) => Outcome::Failed(sinew_model::Failure::new(
                 sinew_model::Reason::Mapping,
                 sinew_diag::codes::trigger::UNACCEPTABLE_PAYLOAD,
                 message,
             )),
             Err(Refusal::Stopping) => return Vec::new(),
-            Err(refusal) => {
+            _ if performer.is_over() => return Vec::new(),
+            refused => {
+                let refusal = refused.err().unwrap_or(Refusal::BacklogFull(event.to_string()));
                 tracing::warn!(run = %performer.run, %step, %refusal, "an event could not be emitted yet");
                 tokio::time::sleep(AFTER_REFUSAL).await;
                 continue;

@@ -7,6 +7,7 @@ mod emit;
 mod start_flow;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) use call::{call, needs_intent, target};
 pub(crate) use each::each;
@@ -28,8 +29,9 @@ pub(crate) struct Performer {
     pub(crate) principal: Principal,
     pub(crate) trace: Trace,
     pub(crate) priority: Priority,
-    /// Progress of `each` steps: as read with the run, and as it is to be kept with the next write.
-    pub(crate) checkpoints: Vec<(Arc<str>, Vec<u8>)>,
+    /// Progress of `each` steps as the store has it.
+    pub(crate) progress: Vec<(Arc<str>, Vec<u8>)>,
+    cancelled: Arc<AtomicBool>,
 }
 
 impl Performer {
@@ -42,7 +44,18 @@ impl Performer {
             principal: flow_principal(flow.name.as_str()),
             trace: machine.trace(),
             priority: flow.priority,
-            checkpoints: Vec::new(),
+            progress: Vec::new(),
+            cancelled: Arc::default(),
         }
+    }
+
+    /// Nothing more is to be sent for this run.
+    pub(crate) fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether nothing more is to be sent: somebody stopped the run, or the engine is stopping.
+    pub(crate) fn is_over(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed) || self.core.is_stopping()
     }
 }

@@ -8,7 +8,7 @@ use sinew_stdx::Json;
 use sinew_store::RunId;
 
 use super::Performer;
-use crate::drive::Performed;
+use crate::drive::{Performed, child_signal};
 use crate::{Admission, Refusal, Submission};
 
 /// How long to wait before a start that could not be taken is tried again.
@@ -32,13 +32,21 @@ pub(crate) async fn start_flow(
         submission.run = child;
         submission.parent = child.map(|_| (performer.run, Arc::clone(&step)));
         match performer.core.start_child(submission, Arc::clone(&dedupe)).await {
-            // A child's end is told to this run when it comes; whether it was started just now or before a crash.
-            Ok(Admission::Accepted(_) | Admission::Duplicate(_)) if child.is_some() => return Vec::new(),
+            // A child's end is told to this run when it comes, unless it came before a crash.
+            Ok(Admission::Accepted(_)) if child.is_some() => return Vec::new(),
+            Ok(Admission::Duplicate(_)) if child.is_some() => {
+                return ended_before(&performer, step, child).await;
+            }
             Ok(Admission::Accepted(run) | Admission::Duplicate(run)) => {
                 let outcome = Outcome::Ok(Json::of(&serde_json::json!({ "run": run })));
                 return vec![Record::Settled { step, outcome, attempts: Vec::new() }];
             }
             Err(Refusal::Stopping) => return Vec::new(),
+            _ if performer.is_over() => return Vec::new(),
+            // The store refuses a second run of the same id: it was accepted so long ago that its dedupe key is forgotten.
+            Err(_) if is_there(&performer, child).await => {
+                return ended_before(&performer, step, child).await;
+            }
             Ok(Admission::BacklogFull) => {
                 tracing::warn!(run = %performer.run, %step, %flow, "the sub-flow's backlog is full; waiting");
             }
@@ -47,6 +55,29 @@ pub(crate) async fn start_flow(
             }
         }
         tokio::time::sleep(AFTER_REFUSAL).await;
+    }
+}
+
+async fn is_there(performer: &Performer, child: Option<RunId>) -> bool {
+    let Some(child) = child else { return false };
+    performer.core.store.run(child).await.is_ok_and(|line| line.is_some())
+}
+
+/// The end of a child that is over already; nothing if it is not.
+async fn ended_before(performer: &Performer, step: Arc<str>, child: Option<RunId>) -> Performed {
+    let Some(child) = child else { return Vec::new() };
+    loop {
+        match performer.core.end_of(child).await {
+            Ok(None) => return Vec::new(),
+            Ok(Some(end)) => return vec![Record::Signalled { step, signal: child_signal(child, &end) }],
+            Err(refusal) => {
+                tracing::warn!(run = %performer.run, %child, %refusal, "a sub-flow cannot be read yet");
+                if performer.is_over() {
+                    return Vec::new();
+                }
+                tokio::time::sleep(AFTER_REFUSAL).await;
+            }
+        }
     }
 }
 

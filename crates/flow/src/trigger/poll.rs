@@ -20,6 +20,9 @@ const BACKOFF_MAX: Duration = Duration::from_mins(10);
 const FAILURES_BEFORE_ALERT: u32 = 3;
 /// How long to wait for room when the flow's backlog is full.
 const WAIT_FOR_ROOM: Duration = Duration::from_secs(2);
+/// How long an item is remembered by its content if its flow says nothing of duplicates. Positions tell most of what
+/// was read before; this covers what they cannot: answers read anew after a failure, and items without a place.
+const ITEM_REMEMBERED: Duration = Duration::from_hours(3 * 24);
 /// Pages of one answer, if the flow says nothing; the rest is read the next time.
 const PAGES_MAX: u32 = 1000;
 
@@ -176,16 +179,23 @@ impl Poller<'_> {
             let place = self.place(&item)?;
             let key = read.as_ref().and_then(|wanted| wanted.dedupe.as_ref()).map(|(key, _)| key.to_string());
             let key = key.unwrap_or_else(|| blake3::hash(item.as_bytes()).to_hex()[..16].to_owned());
+            let default = content_key(place.as_ref(), &item);
             let is_new = place.map_or(Ok(true), |place| position.note(&place, &key)).map_err(unreadable)?;
             match read {
-                Some(wanted) if is_new && !self.poll.batch => submissions.push(wanted),
+                Some(mut wanted) if is_new && !self.poll.batch => {
+                    wanted.dedupe = wanted.dedupe.or_else(|| Some((default, now.plus(ITEM_REMEMBERED))));
+                    submissions.push(wanted);
+                }
                 Some(_) if is_new => batch.push(item),
                 _ => {}
             }
         }
         if !batch.is_empty() {
             let payload = Json::object([("items", &Json::array(&batch))]);
-            submissions.push(Submission::new(Arc::clone(self.flow), payload, self.principal(), trace));
+            let key = content_key(None, &payload);
+            let mut pack = Submission::new(Arc::clone(self.flow), payload, self.principal(), trace);
+            pack.dedupe = Some((key, self.around.now().plus(ITEM_REMEMBERED)));
+            submissions.push(pack);
         }
         Ok(submissions)
     }
@@ -221,6 +231,16 @@ impl Poller<'_> {
             monitor.poll_recovered(&self.flow.name, self.around.now());
         }
     }
+}
+
+/// What an item is recognised by when it is read again: its place and its text.
+fn content_key(place: Option<&Json>, item: &Json) -> Arc<str> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(place.map_or("", Json::as_str).as_bytes());
+    // No JSON text has such a byte, so that a place and an item cannot be taken for another pair.
+    hasher.update(&[0]);
+    hasher.update(item.as_bytes());
+    format!("poll:{}", &hasher.finalize().to_hex()[..32]).into()
 }
 
 /// An operation without pages gives its answer whole; a list in it is its items.

@@ -82,10 +82,23 @@ impl Route {
         let read = Submission::read(&self.flow, payload, self.principal.clone(), trace, now);
         let submission = read.map_err(|failure| Rejection::unacceptable(failure.message.to_string()))?;
         Ok(submission.map(|mut submission| {
-            if self.flow.trigger.dedupe().is_none() {
-                submission.dedupe = repeat.map(|repeat| (repeat.key, now.plus(repeat.window)));
+            if let Some(repeat) = repeat {
+                submission.dedupe = Some(recognised(submission.dedupe, &repeat, now));
             }
             submission
         }))
+    }
+}
+
+/// By what a signed delivery is recognised, and until when: by what its flow says; if that is nothing for this payload,
+/// by the delivery itself. Never shorter than somebody could send it again with a signature that holds.
+fn recognised(
+    dedupe: Option<(Arc<str>, Timestamp)>,
+    repeat: &Repeat,
+    now: Timestamp,
+) -> (Arc<str>, Timestamp) {
+    match dedupe {
+        Some((key, until)) => (key, until.max(now.plus(repeat.valid_for))),
+        None => (format!("delivery:{}", repeat.key).into(), now.plus(repeat.window)),
     }
 }

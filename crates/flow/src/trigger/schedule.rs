@@ -19,6 +19,8 @@ use sinew_stdx::{Json, Timestamp};
 const FIRES_MAX: usize = 1000;
 /// A fire that is this late is not missed yet.
 const GRACE: Duration = Duration::from_secs(30);
+/// How far ahead of the clock a schedule may stand. A clock that is corrected goes back by less.
+const AHEAD_MAX: Duration = Duration::from_hours(24);
 /// Wall clock times tried for one fire; more than fall into the longest night of a change of clocks.
 const TRIES_MAX: u32 = 100_000;
 /// The first stretch that is looked back on; it grows until it has enough fires.
@@ -168,6 +170,12 @@ impl Timetable {
         let standing: Standing = serde_json::from_str(cursor).ok()?;
         (standing.schedule == self.text).then_some(standing)
     }
+}
+
+/// Whether a schedule stands so far ahead of the clock that the clock must have been wrong when it came there. To wait
+/// until the time is reached could take years; what fired meanwhile is still recognised by its dedupe key.
+pub(crate) fn is_lost(through: Timestamp, now: Timestamp) -> bool {
+    through.since(now) > AHEAD_MAX
 }
 
 /// What is to be done now. A clock that went back fires nothing again: fires are counted from where the schedule stands.
@@ -332,6 +340,14 @@ mod tests {
             planned("*/5 * * * *", Missed::All, "2026-01-01T10:05:00", "2026-01-01T09:00:00");
         assert!(fires.is_empty());
         assert_eq!(next.as_deref(), Some("10:10:00"));
+    }
+
+    #[test]
+    fn a_schedule_that_stands_more_than_a_day_ahead_of_the_clock_is_lost() {
+        let now = at("2026-01-02T10:00:00");
+        assert!(!is_lost(at("2026-01-01T00:00:00"), now), "behind the clock it has something to make good");
+        assert!(!is_lost(at("2026-01-03T10:00:00"), now));
+        assert!(is_lost(at("2026-01-03T10:00:01"), now));
     }
 
     #[test]

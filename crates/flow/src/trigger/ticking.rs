@@ -28,7 +28,15 @@ const FIRE_REMEMBERED: Duration = Duration::from_hours(7 * 24);
 pub(crate) struct Ticking {
     engine: Engine,
     monitor: Option<Arc<Monitor>>,
-    tasks: Mutex<HashMap<FlowName, Task>>,
+    tasks: Mutex<Tasks>,
+}
+
+#[derive(Default)]
+struct Tasks {
+    /// Of the flows of the snapshot.
+    going: HashMap<FlowName, Task>,
+    /// Told to end, of flows that are gone. If such a flow comes again, its task begins behind this one.
+    leaving: HashMap<FlowName, Task>,
 }
 
 struct Task {
@@ -75,32 +83,37 @@ impl Ticking {
     pub(crate) fn follow(&self) {
         let snapshot = self.engine.snapshot();
         let mut tasks = self.tasks.lock();
-        let mut earlier: HashMap<FlowName, Task> = tasks.drain().collect();
+        let Tasks { going, leaving } = &mut *tasks;
+        leaving.retain(|_, task| !task.ended.is_finished());
+        let mut earlier = std::mem::take(going);
         for (name, flow) in &snapshot.flows {
             if !matches!(flow.trigger, Trigger::Schedule(_) | Trigger::Poll(_)) {
                 continue;
             }
-            let before = earlier.remove(name);
-            let task = match before {
+            let task = match earlier.remove(name) {
                 Some(task) if task.version == flow.version => task,
-                before => self.start(Arc::clone(flow), before),
+                before => self.start(Arc::clone(flow), before.or_else(|| leaving.remove(name))),
             };
-            tasks.insert(name.clone(), task);
+            going.insert(name.clone(), task);
         }
-        for task in earlier.into_values() {
+        for (name, task) in earlier {
             task.stop.send_replace(true);
+            leaving.insert(name, task);
         }
     }
 
     fn start(&self, flow: Arc<Flow>, before: Option<Task>) -> Task {
         let (stop, stopped) = watch::channel(false);
-        let around =
+        let mut around =
             Surroundings { engine: self.engine.clone(), monitor: self.monitor.clone(), stop: stopped };
         let version = flow.version.clone();
         let ended = tokio::spawn(async move {
             if let Some(before) = before {
                 before.stop.send_replace(true);
                 let _ = before.ended.await;
+            }
+            if *around.stop.borrow_and_update() {
+                return;
             }
             match &flow.trigger {
                 Trigger::Schedule(schedule) => follow_clock(around, &flow, schedule).await,
@@ -112,11 +125,11 @@ impl Ticking {
     }
 
     pub(crate) async fn stop(self) {
-        let tasks = self.tasks.into_inner();
-        for task in tasks.values() {
+        let Tasks { going, leaving } = self.tasks.into_inner();
+        for task in going.values() {
             task.stop.send_replace(true);
         }
-        for (flow, task) in tasks {
+        for (flow, task) in leaving.into_iter().chain(going) {
             if let Err(error) = task.ended.await {
                 tracing::error!(%flow, %error, "a trigger did not end by itself");
             }
@@ -141,6 +154,10 @@ async fn follow_clock(mut around: Surroundings, flow: &Arc<Flow>, schedule: &Sch
     };
     loop {
         let now = around.now();
+        if schedule::is_lost(Timestamp::from_millis(standing.through_ms), now) {
+            standing = timetable.standing(now);
+            begin_again(&around, flow, &cursor, &standing).await;
+        }
         let plan = schedule::plan(Timestamp::from_millis(standing.through_ms), now, &timetable);
         let nap = match fire(&around, flow, &timetable, &cursor, &plan, now).await {
             Ok(true) => {
@@ -169,6 +186,14 @@ async fn begin(around: &Surroundings, timetable: &Timetable, cursor: &Arc<str>) 
     let standing = timetable.standing(around.now());
     store.set_cursor(advance(cursor, &standing)).await?;
     Ok(standing)
+}
+
+/// The clock was far ahead and is right again. If that cannot be kept, it will be found out again after a restart.
+async fn begin_again(around: &Surroundings, flow: &Flow, cursor: &Arc<str>, standing: &Standing) {
+    tracing::warn!(flow = %flow.name, "the clock went back by more than a day; the schedule begins again from now");
+    if let Err(error) = around.engine.store().set_cursor(advance(cursor, standing)).await {
+        tracing::warn!(flow = %flow.name, %error, "the schedule's standing cannot be kept");
+    }
 }
 
 /// Fires what is due, in one transaction with the schedule's standing. False if there is no room for it.

@@ -29,6 +29,8 @@ const ID_WINDOW: Duration = Duration::from_hours(24);
 pub(crate) struct Repeat {
     pub(crate) key: Arc<str>,
     pub(crate) window: Duration,
+    /// How long its signature can hold at most: its timestamp may lie as far ahead as it may lie back.
+    pub(crate) valid_for: Duration,
 }
 
 /// Why a delivery is not believed.
@@ -144,7 +146,9 @@ pub(crate) fn check(
                     is_recent(timestamp, header, *tolerance, now)?;
                     // Without an id the signature itself tells a delivery from others. It may come again until its
                     // timestamp, which may lie ahead, is too old.
-                    Ok(Some(Repeat { key: hex(tag.as_ref()).into(), window: *tolerance * 2 }))
+                    let valid_for = tolerance.saturating_mul(2);
+                    let key = hex(tag.as_ref()).into();
+                    Ok(Some(Repeat { key, window: valid_for, valid_for }))
                 }
             }
         }
@@ -171,7 +175,8 @@ fn standard(
         .collect();
     fits(keys, &given, &[id.as_bytes(), b".", timestamp.as_bytes(), b".", body])?;
     is_recent(timestamp, "webhook-timestamp", tolerance, now)?;
-    Ok(Repeat { key: id.into(), window: ID_WINDOW.max(tolerance * 2) })
+    let valid_for = tolerance.saturating_mul(2);
+    Ok(Repeat { key: id.into(), window: ID_WINDOW.max(valid_for), valid_for })
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, Unproven> {
@@ -356,7 +361,7 @@ mod tests {
             let headers = headers(&[("x-signature", signature.clone()), ("x-timestamp", timestamp)]);
             let checked = check(&over_timestamp(), &[key("k")], &headers, BODY, now());
             let expected = if fits {
-                Ok(Some(Repeat { key: signature.into(), window: TOLERANCE * 2 }))
+                Ok(Some(Repeat { key: signature.into(), window: TOLERANCE * 2, valid_for: TOLERANCE * 2 }))
             } else {
                 Err(Unproven::Stale { age_s, tolerance: TOLERANCE })
             };
@@ -374,7 +379,7 @@ mod tests {
 
     #[test]
     fn a_standard_delivery_is_known_again_by_its_id() {
-        let repeat = Repeat { key: "msg_1".into(), window: ID_WINDOW };
+        let repeat = Repeat { key: "msg_1".into(), window: ID_WINDOW, valid_for: TOLERANCE * 2 };
         assert_eq!(check_standard(0, |s| format!("v1,{s}")), Ok(Some(repeat.clone())));
         assert_eq!(check_standard(9, |s| format!("v1a,zz v1,AAAA v1,{s}")), Ok(Some(repeat)));
     }

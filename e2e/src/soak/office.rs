@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use super::books::Books;
 use crate::{Server, Submission, World, until};
 
 /// How long it may take until nothing goes on by itself any more.
-const PATIENCE: Duration = Duration::from_mins(5);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// What a page of a list may hold.
 const PAGE: usize = 1000;
 /// How often dead letters are seen to before they are taken as they are.
@@ -89,10 +89,20 @@ pub fn close(world: &World, books: &mut Books) -> BTreeMap<String, usize> {
 
 /// Waits until nothing goes on by itself any more.
 fn over(world: &World) {
+    let began = Instant::now();
     until("all runs to be over", PATIENCE, || {
         look(world.server());
+        if began.elapsed() > PATIENCE / 2 {
+            panic!("these runs do not end: {:#?}", unfinished(world));
+        }
         (!world.has_runs("queued,running,waiting")).then_some(())
     });
+}
+
+/// Runs that are not over, in full.
+fn unfinished(world: &World) -> Vec<Value> {
+    let runs = world.runs("status=queued,running,waiting");
+    runs.iter().take(10).map(|run| world.run(text(run, "id"))).collect()
 }
 
 fn see_to(world: &World, books: &mut Books, letter: &Value) {

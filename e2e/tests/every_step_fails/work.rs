@@ -1,7 +1,7 @@
 //! Work for each flow, and what people and other systems do meanwhile.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sinew_e2e::{Submission, World, is_final, until};
@@ -87,8 +87,10 @@ pub fn by_hand(document: &mut Value) {
 
 /// Follows a run to its end; a manager decides and the badge comes on the way.
 pub fn drive(world: &World, run: &str, work: Work) -> Value {
+    let began = Instant::now();
     until(&format!("run {run} to end"), PATIENCE, || {
         let detail = world.run(run);
+        assert!(began.elapsed() < PATIENCE / 2, "run {run} does not end: {detail:#}");
         if is_final(detail["run"]["status"].as_str().unwrap_or_default()) {
             return Some(detail);
         }

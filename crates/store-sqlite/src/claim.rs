@@ -1,6 +1,7 @@
 //! Taking runs: from the backlog, when their time has come, for an event, or one by its id.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use sinew_stdx::Timestamp;
@@ -32,18 +33,14 @@ pub(crate) fn queued(tx: &mut Tx<'_>, limit: u32, room: &[(Arc<str>, u32)]) -> D
     }
     for (turn, lane) in State::LANES.into_iter().enumerate() {
         if claim.left > 0 {
-            claim.from_lane(tx, lane, turn)?;
+            claim.take_from_lane(tx, lane, turn)?;
         }
     }
     let mut told = Vec::with_capacity(claim.taken.len());
     for (run, flow) in claim.taken {
-        let name = match names.get(&flow) {
-            Some(name) => Arc::clone(name),
-            None => {
-                let name = words::text(tx.conn, flow)?;
-                names.insert(flow, Arc::clone(&name));
-                name
-            }
+        let name = match names.entry(flow) {
+            Entry::Occupied(known) => Arc::clone(known.get()),
+            Entry::Vacant(unknown) => Arc::clone(unknown.insert(words::text(tx.conn, flow)?)),
         };
         told.push((run, name));
     }
@@ -61,7 +58,7 @@ struct Claim {
 
 impl Claim {
     /// Flows take turns, starting behind the one that was served last; in each the oldest goes first.
-    fn from_lane(&mut self, tx: &mut Tx<'_>, lane: State, turn: usize) -> Done<()> {
+    fn take_from_lane(&mut self, tx: &mut Tx<'_>, lane: State, turn: usize) -> Done<()> {
         let room_of = |flow: i64| self.rooms.get(&flow).copied().unwrap_or(u64::MAX);
         let mut flows: Vec<(i64, u64)> = tx
             .mem

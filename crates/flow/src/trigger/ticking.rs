@@ -45,6 +45,30 @@ struct Task {
     ended: JoinHandle<()>,
 }
 
+impl Tasks {
+    /// Has a task for each of these flows and no others: `start` begins one, behind the one before it.
+    fn follow(
+        &mut self,
+        wanted: impl Iterator<Item = Arc<Flow>>,
+        mut start: impl FnMut(Arc<Flow>, Option<Task>) -> Task,
+    ) {
+        self.leaving.retain(|_, task| !task.ended.is_finished());
+        let mut earlier = std::mem::take(&mut self.going);
+        for flow in wanted {
+            let name = flow.name.clone();
+            let task = match earlier.remove(&name) {
+                Some(task) if task.version == flow.version => task,
+                before => start(flow, before.or_else(|| self.leaving.remove(&name))),
+            };
+            self.going.insert(name, task);
+        }
+        for (name, task) in earlier {
+            task.stop.send_replace(true);
+            self.leaving.insert(name, task);
+        }
+    }
+}
+
 /// What a task needs of its surroundings.
 pub(crate) struct Surroundings {
     pub(crate) engine: Engine,
@@ -82,24 +106,9 @@ impl Ticking {
     /// Follows the engine's snapshot: tasks of flows that are gone or changed end, and new ones begin after them.
     pub(crate) fn follow(&self) {
         let snapshot = self.engine.snapshot();
-        let mut tasks = self.tasks.lock();
-        let Tasks { going, leaving } = &mut *tasks;
-        leaving.retain(|_, task| !task.ended.is_finished());
-        let mut earlier = std::mem::take(going);
-        for (name, flow) in &snapshot.flows {
-            if !matches!(flow.trigger, Trigger::Schedule(_) | Trigger::Poll(_)) {
-                continue;
-            }
-            let task = match earlier.remove(name) {
-                Some(task) if task.version == flow.version => task,
-                before => self.start(Arc::clone(flow), before.or_else(|| leaving.remove(name))),
-            };
-            going.insert(name.clone(), task);
-        }
-        for (name, task) in earlier {
-            task.stop.send_replace(true);
-            leaving.insert(name, task);
-        }
+        let ticks = |flow: &&Arc<Flow>| matches!(flow.trigger, Trigger::Schedule(_) | Trigger::Poll(_));
+        let wanted = snapshot.flows.values().filter(ticks).cloned();
+        self.tasks.lock().follow(wanted, |flow, before| self.start(flow, before));
     }
 
     fn start(&self, flow: Arc<Flow>, before: Option<Task>) -> Task {
@@ -232,4 +241,54 @@ async fn fire(
 
 fn advance(cursor: &Arc<str>, standing: &Standing) -> CursorAdvance {
     CursorAdvance { name: Arc::clone(cursor), value: Json::of(standing).as_str().into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FLOW: &str = "
+kind: Flow
+name: nightly
+owner: { team: t, contact: c@example.com, runbook: r.md }
+trigger: { schedule: { cron: '0 3 * * *' } }
+steps:
+  - got: { map: trigger }
+";
+
+    fn flow() -> Arc<Flow> {
+        let source = sinew_model::SourceFile::new("flows.yaml", FLOW.as_bytes().to_vec());
+        let (snapshot, findings) = sinew_model::load(&[source], &std::collections::BTreeMap::new());
+        let snapshot = snapshot.unwrap_or_else(|| panic!("{findings}"));
+        Arc::clone(snapshot.flows.values().next().unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_flow_that_is_removed_and_comes_again_begins_behind_its_own_end() {
+        let (mut tasks, mut before_each) = (Tasks::default(), Vec::new());
+        let (let_end, may_end) = watch::channel(false);
+        let mut follow = |wanted: Vec<Arc<Flow>>| {
+            tasks.follow(wanted.into_iter(), |flow, before| {
+                before_each.push(before);
+                let (stop, mut stopped) = watch::channel(false);
+                let mut may_end = may_end.clone();
+                let ended = tokio::spawn(async move {
+                    told(&mut stopped).await;
+                    told(&mut may_end).await;
+                });
+                Task { version: flow.version.clone(), stop, ended }
+            });
+        };
+        follow(vec![flow()]);
+        follow(vec![flow()]);
+        follow(vec![]);
+        follow(vec![]);
+        follow(vec![flow()]);
+        let [None, Some(first)] = &mut before_each[..] else {
+            panic!("it began twice, and had one before it")
+        };
+        assert!(*first.stop.borrow() && !first.ended.is_finished());
+        let_end.send_replace(true);
+        (&mut first.ended).await.unwrap();
+    }
 }

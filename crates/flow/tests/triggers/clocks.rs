@@ -68,3 +68,29 @@ async fn missed_fires_are_one_run_each_oldest_first() {
 async fn missed_fires_are_skipped() {
     assert!(check("skip", 0).await.is_empty());
 }
+
+/// A clock that ran two days ahead and was put right: how many runs there are once it is 14:20 again.
+async fn check_jump(missed: &str, during: usize, after: usize) {
+    let (flow, days) = (flow(missed), Duration::from_hours(48));
+    let world = World::with(&flow).await;
+    world.until_done_through("2026-09-21T14:13:20Z").await;
+    let world = world.again(days, &Ground::default(), &flow).await;
+    world.until_done_through("2026-09-23T14:10:00Z").await;
+    assert_eq!(world.payloads("report", during).await.len(), during);
+    world.set_back(days);
+    let world = world.again(Duration::ZERO, &Ground::default(), &flow).await;
+    world.until_done_through("2026-09-21T14:13:20Z").await;
+    let world = world.again(7 * MINUTES, &Ground::default(), &flow).await;
+    world.until_done_through("2026-09-21T14:20:00Z").await;
+    assert_eq!(world.payloads("report", after).await.len(), after);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schedule_goes_on_after_the_clock_was_far_ahead() {
+    check_jump("skip", 0, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fired_while_the_clock_was_ahead_does_not_fire_again() {
+    check_jump("all", 288, 288).await;
+}

@@ -82,6 +82,29 @@ async fn an_answer_that_breaks_off_is_read_on_where_it_was_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_asked_for_anew_doubles_nothing() {
+    let shop = Shop::open();
+    shop.control("POST", "/_control/shop/orders", r#"{"count":50,"start":1}"#).await;
+    // The shop does not know the second page any more; the first one comes again.
+    shop.control("POST", "/_control/shop/faults", r#"{"kind":"status","status":422,"after":1,"count":1}"#)
+        .await;
+    let world = World::on(&shop.ground, &flow("1s", false)).await;
+    assert_eq!(world.payloads("orders", 50).await.len(), 50);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn items_without_a_place_are_taken_once() {
+    let shop = Shop::open();
+    let flow = flow("1s", false).replace("cursor: updated_at", "cursor: no_such_field");
+    shop.control("POST", "/_control/shop/orders", r#"{"count":30,"start":1}"#).await;
+    let world = World::on(&shop.ground, &flow).await;
+    assert_eq!(world.payloads("orders", 30).await.len(), 30);
+    // It is read after the others are read again.
+    shop.control("POST", "/_control/shop/orders", r#"{"count":1,"start":31}"#).await;
+    assert_eq!(refs(&world.payloads("orders", 31).await)[30..], ["order-31"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_poll_that_fails_again_and_again_is_told_and_its_end_too() {
     let shop = Shop::open();
     shop.control("POST", "/_control/shop/faults", r#"{"kind":"status","status":422}"#).await;

@@ -117,6 +117,10 @@ impl World {
         self.clock.0.fetch_add(by.as_millis() as i64, Ordering::SeqCst);
     }
 
+    pub fn set_back(&self, by: Duration) {
+        self.clock.0.fetch_sub(by.as_millis() as i64, Ordering::SeqCst);
+    }
+
     pub async fn post(&self, path: &str, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Answer {
         raw(self.triggers.address(), &request("POST", path, headers, body.as_ref())).await.unwrap()
     }

@@ -151,9 +151,17 @@ impl Engine {
 
     /// Puts another snapshot in force. Runs under way keep their flow's version.
     pub async fn replace_snapshot(&self, snapshot: Arc<Snapshot>) -> Result<(), Refusal> {
-        for flow in snapshot.flows.values() {
-            let (name, version) = (flow.name.shared(), Arc::clone(&flow.version.0));
-            self.core.store.keep_version(name, version, Arc::clone(&flow.source)).await?;
+        // All handed in before any is waited for, so that they share a commit.
+        let keeping: Vec<_> = snapshot
+            .flows
+            .values()
+            .map(|flow| {
+                let (name, version) = (flow.name.shared(), Arc::clone(&flow.version.0));
+                self.core.store.keep_version(name, version, Arc::clone(&flow.source))
+            })
+            .collect();
+        for kept in keeping {
+            kept.await?;
         }
         self.core.caller.forget(&snapshot);
         self.core.versions.forget();

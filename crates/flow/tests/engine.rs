@@ -266,7 +266,8 @@ async fn waits_survive_a_restart_and_children_tell_their_parents() {
         if world.store.run(run).await.unwrap().is_some_and(|line| line.status == RunStatus::Finished) {
             break;
         }
-        assert!(begin.elapsed() < PATIENCE, "{:?}", world.store.run(run).await);
+        let runs = world.store.runs(sinew_store::RunFilter { limit: 10, ..Default::default() }).await;
+        assert!(begin.elapsed() < PATIENCE, "{runs:#?}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let detail = world.engine.inspect(run).await.unwrap();

@@ -206,6 +206,15 @@ impl Driver {
         }
     }
 
+    /// While stopping, what was due may not have been handed out, and a sub-flow not been accepted: the next start sees to
+    /// it.
+    fn is_cut_short(&self) -> bool {
+        let mut waits = self.machine.waits();
+        self.core.is_stopping()
+            && (waits.any(|(_, wait)| matches!(wait, ParkedFor::Child { .. }))
+                || !self.machine.clone().actions(self.core.now()).is_empty())
+    }
+
     /// Nothing is under way: rest in the store, stop, or see why not.
     async fn settle_down(&mut self) -> Result<Here, StoreError> {
         if let Some((by, acks)) = self.cancelled.take() {
@@ -219,7 +228,9 @@ impl Driver {
                 self.core.abandon(run);
                 return Ok(Here::Gone);
             }
-            RunState::Going if self.machine.is_resting() => Phase::Waiting(keep::wait_for(&self.machine)),
+            RunState::Going if self.machine.is_resting() && !self.is_cut_short() => {
+                Phase::Waiting(keep::wait_for(&self.machine))
+            }
             RunState::Going if !self.core.is_stopping() => {
                 tracing::error!(%run, "the run has nothing to do and is not at rest; it is read again in a minute");
                 Phase::Waiting(keep::repair(self.core.now()))

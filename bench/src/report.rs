@@ -40,7 +40,13 @@ impl Report {
 }
 
 fn show(value: f64, unit: &str) -> String {
-    let digits = if value >= 1000.0 { 0 } else if value >= 10.0 { 1 } else { 3 };
+    let digits = if value >= 1000.0 {
+        0
+    } else if value >= 10.0 {
+        1
+    } else {
+        3
+    };
     format!("{value:.digits$} {unit}")
 }
 

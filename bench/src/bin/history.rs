@@ -19,7 +19,8 @@ const PAGES: usize = 400;
 const AGE_MS: i64 = 40 * 86_400_000;
 
 fn main() {
-    let tuning = Tuning { truth: TruthDetail::Count, max_records: 5_000, billing_rate_per_s: 0, ..Tuning::default() };
+    let tuning =
+        Tuning { truth: TruthDetail::Count, max_records: 5_000, billing_rate_per_s: 0, ..Tuning::default() };
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("projects/runs");
     let mut world = World::prepare(7, tuning, vec![project]);
     std::fs::create_dir_all(&world.options.data).expect("the server's folder");
@@ -113,7 +114,10 @@ fn look(control: &Http) -> Vec<f64> {
         if query.is_empty() {
             let page = answer.json();
             let last = page["items"].as_array().and_then(|items| items.last().cloned()).unwrap_or_default();
-            before = last["run"].as_str().or(last["id"].as_str()).map_or(String::new(), |id| format!("&before={id}"));
+            before = last["run"]
+                .as_str()
+                .or(last["id"].as_str())
+                .map_or(String::new(), |id| format!("&before={id}"));
         }
     }
     times
@@ -127,7 +131,10 @@ fn accept_p99(address: SocketAddr, word: &'static str) -> f64 {
         count: 15_000,
         rate_per_s: 1_500,
         body: Arc::new(move |n| {
-            format!(r#"{{"event_id":"{word}-{n}","contact_id":"{}","title":"T","amount":"1","currency":"eur"}}"#, n % 1000)
+            format!(
+                r#"{{"event_id":"{word}-{n}","contact_id":"{}","title":"T","amount":"1","currency":"eur"}}"#,
+                n % 1000
+            )
         }),
     };
     let mut result = load.run();

@@ -8,6 +8,10 @@ use sinew_bench::{Report, median};
 use sinew_mapping::{Limits, Mapping, Moment, Scope, Template};
 use sinew_stdx::{Json, Timestamp};
 
+/// The allocator that `sinew` has.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const ROUNDS: usize = 15;
 const TIMES: u32 = 20_000;
 
@@ -28,7 +32,10 @@ fn main() {
     let mapping = Mapping::compile(&Template::Object(fields.to_vec())).expect("the order example compiles");
     let pairs: Vec<_> = FIELDS.iter().map(|(name, source)| format!("{name:?}: {source}")).collect();
     let plain = Plain::compile(&format!("{{{}}}", pairs.join(", "))).expect("the order example compiles");
-    assert_eq!(ours(&mapping).to_value(), serde_json::from_str::<serde_json::Value>(&theirs(&plain)).expect("JSON"));
+    assert_eq!(
+        ours(&mapping).to_value(),
+        serde_json::from_str::<serde_json::Value>(&theirs(&plain)).expect("JSON")
+    );
     let (mut mine, mut peer, mut bare) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         mine.push(micros(|| drop(std::hint::black_box(ours(&mapping)))));

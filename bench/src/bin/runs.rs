@@ -75,7 +75,9 @@ fn drive(world: &World, round: u64, word: &'static str, count: u64) -> LoadResul
     };
     let result = load.run();
     assert_eq!(result.refused, 0, "webhooks were refused");
-    until("all runs to reach the vendor", Duration::from_secs(120), || (invoices(world) >= before + count).then_some(()));
+    until("all runs to reach the vendor", Duration::from_secs(120), || {
+        (invoices(world) >= before + count).then_some(())
+    });
     result
 }
 

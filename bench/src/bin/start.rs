@@ -64,7 +64,8 @@ fn wait_until_ready(control: SocketAddr) {
         if let Ok(mut stream) = TcpStream::connect(control) {
             let request = format!("GET /v1/health HTTP/1.1\r\nhost: {control}\r\nconnection: close\r\n\r\n");
             let mut answer = String::new();
-            let asked = stream.write_all(request.as_bytes()).and_then(|()| stream.read_to_string(&mut answer));
+            let asked =
+                stream.write_all(request.as_bytes()).and_then(|()| stream.read_to_string(&mut answer));
             if asked.is_ok() && answer.starts_with("HTTP/1.1 200") {
                 return;
             }

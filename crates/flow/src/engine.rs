@@ -348,7 +348,11 @@ impl Core {
         }
         // Not ours to take: somebody else is just bringing it into memory, or it is over, or not at rest.
         self.post(run, message)
-            .map_err(|_| Refusal::Conflict(format!("run {run} cannot be told that now; look at its state")))
+            .map_err(|_| {
+            Refusal::Conflict(format!(
+                "run {run} cannot take that now: it is over, has not begun, or another run with its key is under way"
+            ))
+        })
     }
 
     pub(crate) fn wait_for(&self, run: RunId) -> oneshot::Receiver<RunEnd> {

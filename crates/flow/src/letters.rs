@@ -151,7 +151,7 @@ impl Engine {
     pub async fn discard(&self, id: DeadId, by: Principal) -> Result<(), Refusal> {
         let (letter, detail) = self.open_letter(id).await?;
         if detail.item.is_none() {
-            let told = self.core.tell(letter.run, |ack| Message::Discard { by, letter: id, ack }).await;
+            let told = self.core.tell_any(letter.run, |ack| Message::Discard { by, letter: id, ack }).await;
             // A run that is over, or has gone on since, has no use for the letter any more.
             if let Err(refusal) = told
                 && self.still_dead_by(&letter).await?

@@ -41,13 +41,14 @@ impl Driver {
                 };
                 self.fold_acked(records, ack);
             }
-            Message::Cancel { by, ack } => match &mut self.cancelled {
-                Some((_, acks)) => acks.push(ack),
-                None => {
+            Message::Cancel { by, ack } => {
+                if let Some((_, acks)) = &mut self.cancelled {
+                    acks.push(ack);
+                } else {
                     self.performer.cancel();
                     self.cancelled = Some((by, vec![ack]));
                 }
-            },
+            }
             Message::Revive { revival, ack } => self.revive(*revival, ack),
             Message::Discard { by, letter, ack } => {
                 if matches!(self.machine.state(), RunState::Dead { letter: of, .. } if *of == letter) {

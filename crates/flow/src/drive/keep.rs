@@ -61,10 +61,20 @@ impl Driver {
         self.save(phase, dead).await?;
         let (at, flow) = (self.core.now(), self.machine.flow());
         self.core.observer.ended(flow, run, status, at.since(self.machine.accepted_at()), at);
+        let message = self.core.leave(run, &mut self.mailbox);
         self.core.answer_waiters(run, &end);
-        if let Some(message) = self.core.leave(run, &mut self.mailbox) {
-            self.refuse(message);
-            self.core.abandon(run);
+        match message {
+            // Somebody was quick to replay or discard it.
+            Some(message) if status == RunStatus::Dead => {
+                self.claim_again().await?;
+                self.held = Some(message);
+                return Ok(Here::Yes);
+            }
+            Some(message) => {
+                self.refuse(message);
+                self.core.abandon(run);
+            }
+            None => {}
         }
         Ok(Here::Gone)
     }

@@ -41,6 +41,8 @@ struct Driver {
     /// Told once `unsaved` is durable.
     acks: Vec<Ack>,
     cancelled: Option<(Principal, Vec<Ack>)>,
+    /// A message that came when the run was about to leave memory.
+    held: Option<Message>,
     _slot: Slot,
 }
 
@@ -72,6 +74,7 @@ impl Driver {
             heard: VecDeque::new(),
             acks: Vec::new(),
             cancelled: None,
+            held: None,
             _slot: slot,
         }
     }
@@ -88,7 +91,7 @@ impl Driver {
 
     async fn go(&mut self) -> Result<(), StoreError> {
         loop {
-            while let Ok(message) = self.mailbox.try_recv() {
+            while let Some(message) = self.held.take().or_else(|| self.mailbox.try_recv().ok()) {
                 self.hear(message).await?;
             }
             if self.act().await? == Here::Gone {
@@ -249,7 +252,7 @@ impl Driver {
             Some(message) => {
                 // Something came just now. Whether it is we or a loop that takes the run again, it is ours.
                 self.claim_again().await?;
-                self.hear(message).await?;
+                self.held = Some(message);
                 Ok(Here::Yes)
             }
         }

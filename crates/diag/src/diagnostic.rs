@@ -57,7 +57,14 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// An error without a place or help yet.
     pub fn error(code: Code, message: impl Into<String>) -> Self {
-        Self { code, severity: Severity::Error, message: message.into(), place: None, help: None, line_hidden: false }
+        Self {
+            code,
+            severity: Severity::Error,
+            message: message.into(),
+            place: None,
+            help: None,
+            line_hidden: false,
+        }
     }
 
     /// A warning without a place or help yet.

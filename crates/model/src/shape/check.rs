@@ -271,7 +271,10 @@ fn check_secret(scalar: &Scalar, what: &str, out: &mut Diagnostics) {
 
 /// Says that a secret stands in a file, without repeating it.
 pub(crate) fn secret_in_clear(what: &str, how: &str, help: &str, place: &Place) -> Diagnostic {
-    Diagnostic::error(config::SECRET_IN_CLEAR, format!("`{what}` {how}")).at(place.clone()).help(help).hide_line()
+    Diagnostic::error(config::SECRET_IN_CLEAR, format!("`{what}` {how}"))
+        .at(place.clone())
+        .help(help)
+        .hide_line()
 }
 
 /// Numbers that JSON cannot hold would change on the way.

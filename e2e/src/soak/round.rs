@@ -22,19 +22,23 @@ const RUN_FAILED: &str = "SNW-4020";
 /// Contacts in a file.
 const CONTACTS: usize = 30;
 
-/// Vendors misbehave a little, another one each time.
+/// Vendors take their time, so that a kill finds work under way; one of them, another each time, misbehaves besides.
 pub fn upset(world: &World, random: &mut Random) {
     let vendors = ["crm", "billing", "enrich", "shop", "warehouse", "chat", "hr"];
-    world.mend();
-    let vendor = vendors[below(random, vendors.len())];
-    world.fault(
-        vendor,
-        &json!([
-            { "kind": "answer_lost", "rate": 0.08 },
-            { "kind": "status", "status": 503, "rate": 0.05 },
-            { "kind": "latency", "ms_min": 1, "ms_max": 60, "rate": 0.5 },
-        ]),
-    );
+    let chosen = vendors[below(random, vendors.len())];
+    for vendor in vendors {
+        // Before the effect and after it.
+        let mut faults = vec![
+            json!({ "kind": "latency", "ms_min": 1, "ms_max": 100, "rate": 0.6 }),
+            json!({ "kind": "slow_body", "ms": 60, "rate": 0.4 }),
+        ];
+        if vendor == chosen {
+            faults.push(json!({ "kind": "answer_lost", "rate": 0.08 }));
+            faults.push(json!({ "kind": "status", "status": 503, "rate": 0.05 }));
+            faults.push(json!({ "kind": "status", "status": 500, "after_effect": true, "rate": 0.03 }));
+        }
+        world.fault(vendor, &json!(faults));
+    }
 }
 
 /// What comes in during one round, besides what was not acknowledged before.

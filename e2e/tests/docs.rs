@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
-use sinew_e2e::{Http, Server, documents, examples, free_port, rewrite, sandbox_secrets, sinew_with, until};
+use sinew_e2e::{
+    Http, Server, World, documents, examples, fast, free_port, rewrite, sandbox_secrets, sinew, sinew_with,
+    until,
+};
 
 /// What developers type; it would run these tests within themselves.
 const BUILDS: [&str; 3] = ["cargo xtask demo", "cargo xtask test", "cargo install --path crates/sinew"];
@@ -117,6 +120,66 @@ fn every_sh_block_runs() {
         }
     }
     assert!(tried >= 5, "only {tried} commands were found");
+}
+
+/// The examples' pages show commands for a server that runs. Each must be understood; what it finds depends on what was
+/// done before.
+#[test]
+fn every_command_of_the_examples_pages_is_understood() {
+    let names = [
+        "lead-intake",
+        "closed-won-to-invoice",
+        "order-fulfilment",
+        "nightly-report",
+        "new-hire",
+        "bulk-enrich",
+    ];
+    let world = World::with_changed(31, &names, &mut fast);
+    std::os::unix::fs::symlink(world.folder().join("projects"), world.folder().join("examples")).unwrap();
+    let mut tried = 0;
+    for name in names {
+        let page = fs::read_to_string(examples(name).join("README.md")).unwrap();
+        let commands = page.lines().filter_map(|line| line.strip_prefix("    sinew "));
+        for command in commands.filter(|command| !command.starts_with("serve ")) {
+            let words = words(command);
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let said = match words[0] {
+                "sandbox" => sinew(world.folder(), &words),
+                // Nobody is there to say yes, or to edit.
+                "dead" if matches!(words[1], "replay" | "discard") => {
+                    world.cli(&[&words[..], &["--yes"]].concat())
+                }
+                "dead" if words[1] == "edit" => world.cli(&[&words[..], &["--payload", "{}"]].concat()),
+                _ => world.cli(&words),
+            };
+            assert!(
+                matches!(said.code, 0 | 1 | 4),
+                "{name}: `sinew {command}` gave {}:\n{}",
+                said.code,
+                said.err
+            );
+            tried += 1;
+        }
+    }
+    assert!(tried >= 20, "only {tried} commands were found");
+}
+
+/// A command's words, in fewer numbers and with ids as they look.
+fn words(command: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for (n, part) in command.split('\'').enumerate() {
+        if n % 2 == 1 {
+            words.push(part.to_owned());
+        } else {
+            words.extend(part.split_whitespace().map(str::to_owned));
+        }
+    }
+    let as_it_looks = |word: String| match word.as_str() {
+        "RUN" | "ID" => "01JD3Z6V5WQ0X8Y2K4M6N8P0RS".to_owned(),
+        "50000" => "50".to_owned(),
+        _ => word,
+    };
+    words.into_iter().map(as_it_looks).collect()
 }
 
 fn run(command: &str, at: &mut PathBuf, folder: &Path) {

@@ -22,13 +22,14 @@ const VENDORS_PORT: u16 = 7480;
 /// Runs all stages; true if the account adds up. Without `once` it stays until it is told to stop.
 pub fn run(once: bool) -> bool {
     let mut screen = Screen::begin();
-    let world = open(&screen);
+    let mut world = open(&screen);
     let mut books = Books::default();
     stages::healthy(&world, &mut books, &mut screen);
     stages::vendor_stops(&world, &mut books, &mut screen);
     stages::answers_are_lost(&world, &mut books, &mut screen);
     stages::mended(&world, &mut books, &mut screen);
     stages::replayed(&world, &mut books, &mut screen);
+    stages::killed(&mut world, &mut books, &mut screen);
     let adds_up = stages::account(&world, &books, &mut screen);
     if !once {
         stages::stay(&world, &screen);

@@ -196,6 +196,50 @@ pub fn replayed(world: &World, books: &mut Books, screen: &mut Screen) {
     ));
 }
 
+/// The server is killed in the middle of work, and started again.
+pub fn killed(world: &mut World, books: &mut Books, screen: &mut Screen) {
+    screen.stage("kill -9, three times, while deals and orders come in");
+    let before = world.truth().of("payment.captured").count();
+    for vendor in ["billing", "warehouse", "crm"] {
+        world.fault(vendor, &json!({ "kind": "latency", "ms_min": 20, "ms_max": 200 }));
+    }
+    let emission =
+        json!({ "event": "deal.updated", "start": 9000, "count": 60, "per_second": 15, "wait": false });
+    let emitted = world.crm_emits("closed-won-to-invoice", &emission);
+    books.taken.extend((9000..9060).map(|n| Submission::deal(&n.to_string())));
+    let start = 1000 + books.orders.len();
+    books.orders.extend(world.orders(15, start));
+    for kill in 1..=3 {
+        let paid = before + kill * 2;
+        until("work to be under way", PATIENCE, || {
+            (world.truth().of("payment.captured").count() >= paid).then_some(())
+        });
+        world.kill();
+        let began = Instant::now();
+        world.serve();
+        let again = world.server().control().get("/v1/stats").json();
+        screen.bad(&format!(
+            "killed; back after {} ms, with {} runs to go on with",
+            began.elapsed().as_millis(),
+            again["active"]
+        ));
+    }
+    let told = format!("/_control/crm/emit/{}", word(&emitted, "id"));
+    let told = until("the CRM to be rid of its webhooks", PATIENCE, || {
+        Some(world.sandbox.get(&told).json()).filter(|told| told["done"] == true)
+    });
+    until("the orders to be seen to", PATIENCE, || {
+        let runs = world.runs("flow=order-fulfilment&status=finished").len();
+        (runs >= books.orders.len()).then_some(())
+    });
+    world.mend();
+    rest(world, "closed-won-to-invoice", 125);
+    screen.good(&format!(
+        "60 deals, delivered in {} attempts, and 15 orders: everything that was accepted was carried to its end",
+        told["attempts"]
+    ));
+}
+
 /// What was sent against what the vendors say they did.
 pub fn account(world: &World, books: &Books, screen: &mut Screen) -> bool {
     screen.stage("The account, by the vendors' own log");

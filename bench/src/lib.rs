@@ -3,6 +3,8 @@
 //!
 //! They drive the built binary from outside where they can, on loopback, bounded in count and time.
 
+#![allow(clippy::expect_used, reason = "a benchmark that cannot go on has failed")]
+
 mod load;
 mod report;
 

@@ -1,5 +1,7 @@
 //! History: a million runs in the store; pages of the run list, and retention beside acceptance.
 
+#![allow(clippy::expect_used, reason = "a benchmark that cannot go on has failed")]
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! Mapping: an order from text, through an expression, to text; beside the engine underneath used plainly.
 
+#![allow(clippy::expect_used, reason = "a benchmark that cannot go on has failed")]
+
 use std::time::{Duration, Instant};
 
 use jsonata_core::Expression as Plain;

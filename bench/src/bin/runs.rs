@@ -1,5 +1,7 @@
 //! Durable runs: webhook -> GET -> map -> POST -> done; vendor and load generator on the same cores.
 
+#![allow(clippy::expect_used, reason = "a benchmark that cannot go on has failed")]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -75,7 +77,7 @@ fn drive(world: &World, round: u64, word: &'static str, count: u64) -> LoadResul
     };
     let result = load.run();
     assert_eq!(result.refused, 0, "webhooks were refused");
-    until("all runs to reach the vendor", Duration::from_secs(120), || {
+    until("all runs to reach the vendor", Duration::from_mins(2), || {
         (invoices(world) >= before + count).then_some(())
     });
     result

@@ -1,5 +1,7 @@
 //! Start: from the process's birth to ready with 100 flows, and what it holds when idle.
 
+#![allow(clippy::expect_used, reason = "a benchmark that cannot go on has failed")]
+
 use std::fmt::Write as _;
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};

@@ -147,9 +147,23 @@ impl Server {
 
     /// Ends it at whatever instruction it is, while others may still be talking to it.
     pub fn kill_now(&self) {
+        self.signal("-KILL");
+    }
+
+    /// Asks it to stop, while others may still be talking to it; [`Server::ended`] waits.
+    pub fn ask_to_stop(&self) {
+        self.signal("-TERM");
+    }
+
+    fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
-        let killed = Command::new("kill").args(["-KILL", &pid]).status().expect("`kill` can be started");
-        assert!(killed.success(), "the server could not be killed");
+        let sent = Command::new("kill").args([signal, &pid]).status().expect("`kill` can be started");
+        assert!(sent.success(), "the server could not be sent {signal}");
+    }
+
+    /// Waits until it has ended.
+    pub fn ended(mut self) -> ExitStatus {
+        until("the server to end", READY_PATIENCE, || self.child.try_wait().ok().flatten())
     }
 
     /// Ends it at whatever instruction it is.
@@ -159,10 +173,9 @@ impl Server {
     }
 
     /// Asks it to stop and waits for it.
-    pub fn stop(mut self) -> ExitStatus {
-        let pid = self.child.id().to_string();
-        let _ = Command::new("kill").args(["-TERM", &pid]).status();
-        until("the server to stop", READY_PATIENCE, || self.child.try_wait().ok().flatten())
+    pub fn stop(self) -> ExitStatus {
+        self.ask_to_stop();
+        self.ended()
     }
 
     /// What its memory is now and was at most, in kB (`VmRSS`, `VmHWM`).

@@ -287,6 +287,62 @@ fn a_backup_made_under_way_brings_everything_back() {
 }
 
 #[test]
+fn a_file_is_worked_through_once_however_often_the_server_is_killed() {
+    let mut world = World::with_changed(15, &["bulk-enrich"], &mut fast);
+    for vendor in ["crm", "enrich"] {
+        world.fault(vendor, &json!({ "kind": "latency", "ms_min": 20, "ms_max": 120 }));
+    }
+    let lines = (0..1000).map(|n| format!("c{n},Ada,Byron,ada.{n}@copper-freight.example,,,,,GB\n"));
+    let text = "id,first_name,last_name,email,phone,company,domain,title,country\n".to_owned();
+    std::fs::write(world.project("bulk-enrich").join("many.csv"), text + &lines.collect::<String>()).unwrap();
+    let run = world.start("bulk-enrich", &json!({ "job": "many", "file": "many.csv", "save": true }));
+    for kill in 1..=3 {
+        until("a part of the file to be done", PATIENCE, || {
+            (world.truth().of("contact.created").count() >= kill * 200).then_some(())
+        });
+        world.kill();
+        world.serve();
+    }
+    let result = world.run_in(&run, "finished")["result"].clone();
+    assert_eq!((result["total"].as_u64(), result["failed"].as_u64()), (Some(1000), Some(0)), "{result:#}");
+    assert_eq!(result["figures"]["known"].as_u64(), Some(1000), "{result:#}");
+    let saved = world.truth().by_reference("contact.created");
+    assert_eq!((saved.len(), saved.values().all(|times| *times == 1)), (1000, true));
+    assert_eq!(world.chat("data").len(), 1);
+}
+
+#[test]
+fn a_replayed_item_repeats_nothing_that_it_did_before() {
+    let flow = r#"
+kind: Flow
+name: items
+owner: { team: platform, contact: platform@example.com, runbook: runbooks/items.md }
+trigger: manual
+steps:
+  - all:
+      each:
+        items: trigger.items
+        as: one
+        steps:
+          - say: { call: chat.post, with: { channel: '"items"', text: one.id, external_key: '"item-" & one.id' } }
+          - note: { call: crm.addNote, with: { contact_id: '"1"', text: one.id, external_key: '"note-" & one.id' } }
+result: { failed: all.failed }
+"#;
+    let world = World::with_own(16, flow);
+    world.fault("crm", &json!({ "kind": "refuse", "path": "/notes", "body_contains": "note-b" }));
+    let items = json!({ "items": [{ "id": "a" }, { "id": "b" }, { "id": "c" }] });
+    let run = world.start("items", &items);
+    assert_eq!(world.run_in(&run, "finished")["result"]["failed"].as_u64(), Some(1));
+    world.mend();
+    let again = world.replay(world.dead()[0]["id"].as_str().unwrap());
+    world.run_in(&again, "finished");
+    let mut said = world.chat("items");
+    said.sort();
+    assert_eq!(said, ["a", "b", "c"], "posted twice");
+    assert_eq!(world.truth().by_reference("note.created").len(), 3);
+}
+
+#[test]
 fn a_polls_cursor_never_passes_what_was_not_accepted() {
     let mut world = World::with_changed(12, &["order-fulfilment"], &mut |document| {
         fast(document);

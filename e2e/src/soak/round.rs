@@ -93,9 +93,10 @@ pub fn round(world: &mut World, books: &mut Books, random: &mut Random) {
         until("work to go on", PATIENCE, || (post.taken.load(Ordering::Relaxed) > 0).then_some(()));
         pause(moment);
         post.killed.store(true, Ordering::Relaxed);
-        server.kill_now();
+        // Now and then as its owner would stop it: that must lose no more than a kill does.
+        if below(random, 10) == 0 { server.ask_to_stop() } else { server.kill_now() }
     });
-    drop(server);
+    server.ended();
     books.take_in(post);
     if below(random, 8) == 0 {
         // And once more while it takes over what was left.

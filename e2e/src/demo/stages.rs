@@ -8,7 +8,7 @@ use sinew_sandbox::write_contacts_csv;
 use super::books::Books;
 use super::screen::Screen;
 use super::traffic::{quantile, send};
-use crate::{Submission, World, is_final, until};
+use crate::{Submission, World, binary, is_final, until};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 const CONTACTS: usize = 2000;
@@ -276,8 +276,11 @@ pub fn account(world: &World, books: &Books, screen: &mut Screen) -> bool {
 pub fn stay(world: &World, screen: &Screen) {
     let server = format!("--server {} --data {}", world.control().base(), world.options.data.display());
     screen.title("\nIt stays up. Try, in another terminal:");
-    screen.say(&format!("sinew runs list {server}"));
-    screen.say(&format!("sinew alerts --all {server}"));
+    let sinew = binary();
+    let here = std::env::current_dir().unwrap_or_default();
+    let sinew = sinew.strip_prefix(&here).unwrap_or(&sinew).display();
+    screen.say(&format!("{sinew} runs list {server}"));
+    screen.say(&format!("{sinew} alerts --all {server}"));
     screen.say(&format!(
         "curl -X POST {}/hooks/lead-intake -H 'content-type: application/json' -d @examples/lead-intake/samples/high-fit.json",
         world.server().hooks().base()

@@ -10,6 +10,7 @@ use sinew_flow_core::{Decision, ItemScope};
 use sinew_model::{Failure, Flow, FlowVersion, Principal, Snapshot, Trace};
 use sinew_stdx::{Json, Random, Timestamp};
 use sinew_store::{DeadId, IdSource, NewDeadLetter, Pending, RunId, RunStatus, Store};
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::admission::Admissions;
@@ -97,6 +98,8 @@ const RECENT_MAX: usize = 1024;
 const RECENT_FOR: Duration = Duration::from_secs(10);
 
 pub(crate) struct Core {
+    /// Where runs are driven. Whoever hands work in may live on a runtime of its own.
+    pub(crate) runtime: Handle,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) caller: Caller,
     pub(crate) clock: Arc<dyn Clock>,
@@ -122,6 +125,7 @@ impl Engine {
     /// Starts an engine on a store: what an earlier life left unfinished goes on.
     pub async fn start(options: EngineOptions, snapshot: Arc<Snapshot>) -> Result<Self, Refusal> {
         let core = Arc::new(Core {
+            runtime: Handle::current(),
             store: options.store,
             caller: options.caller,
             clock: options.clock,
@@ -303,7 +307,7 @@ impl Core {
     pub(crate) fn activate(self: &Arc<Self>, run: RunId, flow: Option<&Arc<str>>, first: Message) {
         if let Some(mailbox) = self.enter(run, first) {
             let slot = self.admissions.take(flow.unwrap_or(&Arc::from("")));
-            tokio::spawn(drive::load(Arc::clone(self), run, mailbox, slot));
+            self.runtime.spawn(drive::load(Arc::clone(self), run, mailbox, slot));
         }
     }
 

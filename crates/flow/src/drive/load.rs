@@ -51,7 +51,8 @@ pub(crate) fn spawn(
 ) {
     let run = machine.run();
     let driver = Driver::new(Arc::clone(&core), machine, seq, mailbox, slot);
-    tokio::spawn(guarded(core, run, driver));
+    let runtime = core.runtime.clone();
+    runtime.spawn(guarded(core, run, driver));
 }
 
 /// Drives a run so that a bug that ends its task does not strand it: what is durable is tried again later.

@@ -25,6 +25,7 @@ use std::time::Duration;
 use sinew_diag::{Code, codes};
 use sinew_stdx::ByteSize;
 use sinew_vault::SecretSource;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -118,14 +119,45 @@ impl Triggers {
     pub fn start(engine: Engine, options: TriggerOptions) -> Result<RunningTriggers, TriggerError> {
         let (address, limits) = (options.listen, options.limits);
         let wrong = |source| TriggerError::Listen { address, source };
-        let listener = server::bind(address).map_err(wrong)?;
+        let door = Door::open().map_err(wrong)?;
+        let listener = door.enter(|| server::bind(address)).map_err(wrong)?;
         let address = listener.local_addr().map_err(wrong)?;
         let (stop, stopped) = watch::channel(false);
         let ticking = Ticking::new(engine.clone(), options.monitor.clone());
         let hooks = Arc::new(Hooks::new(engine, options));
-        let listening = tokio::spawn(server::serve(listener, Arc::clone(&hooks), limits, stopped));
+        let listening = door.spawn(server::serve(listener, Arc::clone(&hooks), limits, stopped));
         ticking.follow();
-        Ok(RunningTriggers { address, hooks, ticking, stop, listening })
+        Ok(RunningTriggers { address, hooks, ticking, stop, listening, _door: door })
+    }
+}
+
+/// The thread on which deliveries are taken: senders are answered soon, however busy the runs keep the others.
+struct Door(Option<Runtime>);
+
+impl Door {
+    fn open() -> io::Result<Self> {
+        let runtime =
+            Builder::new_multi_thread().worker_threads(1).thread_name("triggers").enable_all().build()?;
+        Ok(Self(Some(runtime)))
+    }
+
+    /// Does something as if on that thread.
+    fn enter<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _entered = self.0.as_ref().map(Runtime::enter);
+        work()
+    }
+
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        self.enter(|| tokio::spawn(work))
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        // It may be dropped on a thread that must not wait.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
@@ -136,6 +168,7 @@ pub struct RunningTriggers {
     ticking: Ticking,
     stop: watch::Sender<bool>,
     listening: JoinHandle<()>,
+    _door: Door,
 }
 
 impl RunningTriggers {

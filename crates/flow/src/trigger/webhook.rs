@@ -105,22 +105,16 @@ fn find(hooks: &Hooks, request: &Request<Incoming>) -> Result<Arc<Route>, Reject
     Ok(route)
 }
 
-/// Has the engine accept it. That goes on if the sender hangs up meanwhile: work that is durable has to be driven too.
+/// Has the engine accept it. What it has begun to accept it accepts also if the sender hangs up meanwhile.
 async fn submit(hooks: &Arc<Hooks>, answer: Answer, submission: Submission) -> Result<Reply, Rejection> {
-    let engine = hooks.engine.clone();
-    let work = tokio::spawn(async move {
-        match answer {
-            Answer::Accepted => {
-                let admissions = engine.submit(vec![submission], None).await?;
-                Ok((admissions.first().copied().unwrap_or(Admission::BacklogFull), None))
-            }
-            Answer::Result(patience) => engine.submit_and_wait(submission, patience).await,
+    let engine = &hooks.engine;
+    let ended = match answer {
+        Answer::Accepted => {
+            let admissions = engine.submit(vec![submission], None).await;
+            admissions.map(|all| (all.first().copied().unwrap_or(Admission::BacklogFull), None))
         }
-    });
-    let ended = work.await.map_err(|error| {
-        tracing::error!(%error, "a delivery could not be kept");
-        Rejection::busy(trigger::OVERLOADED, "the delivery could not be kept; send again later")
-    })?;
+        Answer::Result(patience) => engine.submit_and_wait(submission, patience).await,
+    };
     match ended? {
         (Admission::Accepted(run), None) => Ok(reply::accepted(run, hooks.url(run))),
         (Admission::Accepted(run), Some(end)) => finished(hooks, run, &end),

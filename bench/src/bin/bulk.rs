@@ -67,26 +67,20 @@ fn world() -> World {
 }
 
 fn start(world: &World) -> String {
-    let input = json!({ "input": { "file": "contacts.csv", "job": "bench", "save": false } });
-    let answer = world.control().post("/v1/flows/bulk-enrich/runs", &input);
-    assert!(answer.is_ok(), "the run was not accepted: {answer:?}");
-    answer.json()["run"].as_str().unwrap_or_else(|| panic!("no run in {answer:?}")).to_owned()
+    world.start("bulk-enrich", &json!({ "file": "contacts.csv", "job": "bench", "save": false }))
 }
 
 fn finish(world: &World, run: &str) {
     until("the bulk run to finish", PATIENCE, || {
-        let status = run_line(world, run)["status"].as_str().map(str::to_owned);
-        assert!(!matches!(status.as_deref(), Some("dead" | "cancelled")), "the run ended as {status:?}");
-        (status.as_deref() == Some("finished")).then_some(())
+        let line = world.run(run);
+        let status = line["run"]["status"].as_str().unwrap_or_default();
+        assert!(!matches!(status, "dead" | "cancelled"), "the run ended as {status}");
+        (status == "finished").then_some(())
     });
 }
 
-fn run_line(world: &World, run: &str) -> Value {
-    world.control().get(&format!("/v1/runs/{run}")).json()
-}
-
 fn result(world: &World, run: &str) -> Value {
-    run_line(world, run)["result"].clone()
+    world.run(run)["result"].clone()
 }
 
 /// Requests that the enrichment vendor saw, and how many it refused.

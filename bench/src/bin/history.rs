@@ -74,7 +74,7 @@ fn new_run(ids: &mut IdSource, n: u64, at: Timestamp) -> NewRun {
         version: Arc::from("0123456789abcdef"),
         accepted_at: at,
         batch: false,
-        ordering_key: Some(Arc::from(format!("key-{}", n % 1000))),
+        ordering_key: Some(Arc::from(format!("key-{n}"))),
         dedupe: None,
         parent: None,
         trace_id: u128::from(n) + 1,

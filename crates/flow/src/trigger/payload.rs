@@ -12,7 +12,9 @@ const FIELDS_MAX: usize = 1000;
 pub(crate) fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Json, String> {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+    // `curl -d '{...}'` calls its body a form. No form begins with a brace: it would be percent-encoded.
+    let is_object = body.trim_ascii_start().starts_with(b"{");
+    if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") && !is_object {
         return form(body);
     }
     Json::parse(body).map_err(|error| {
@@ -77,6 +79,12 @@ mod tests {
                 r#"{"id": 9007199254740993}"#
             );
         }
+    }
+
+    #[test]
+    fn json_that_is_called_a_form_is_json() {
+        assert_eq!(check(FORM, br#" {"a":[1]}"#).unwrap(), r#"{"a":[1]}"#);
+        assert!(check(FORM, b"{\"a\":").is_err());
     }
 
     #[test]

@@ -201,6 +201,45 @@ async fn a_lost_answer_is_asked_again_under_the_same_key() {
     assert_eq!(world.effects("billing", "invoice.created").await, 1);
 }
 
+/// A warehouse whose breaker opens with the first answer that does not come.
+const SHIPMENT: &str = "
+kind: Connection
+name: touchy
+connector: sandbox-warehouse@2026-11
+OWNER
+base_url: ${SANDBOX_URL}/warehouse
+auth: { bearer: secret:warehouse/key }
+access: write
+breaker: { failures: 1, open_for: 100ms }
+egress: { allow: [loopback] }
+---
+kind: Flow
+name: ship
+OWNER
+trigger: manual
+steps:
+  - shipment:
+      call: touchy.createShipment
+      with: { order_id: trigger.order, items: '[{ \"sku\": \"S-1\", \"quantity\": 1 }]' }
+      retry: { attempts: 8, base: 1ms, max: 5ms }
+result: { order: trigger.order }
+";
+
+async fn check_held_back_probe(fault: &str) {
+    let world = World::with(SHIPMENT).await;
+    world.control("POST", "/_control/warehouse/faults", fault).await;
+    assert_eq!(world.end_of("ship", r#"{"order":"o-1"}"#).await, r#"finished {"order":"o-1"}"#, "{fault}");
+    assert_eq!(world.effects("warehouse", "shipment.created").await, 1, "{fault}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_the_breaker_holds_back_is_made_later() {
+    check_held_back_probe(r#"{"kind":"answer_lost","count":1}"#).await;
+    check_held_back_probe(r#"{"kind":"before_effect_close","count":1}"#).await;
+    // The answers to the probe get lost, too.
+    check_held_back_probe(r#"{"kind":"answer_lost","count":3}"#).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_run_is_replayed_from_the_failed_step() {
     let world = World::with(INVOICE).await;

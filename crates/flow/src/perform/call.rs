@@ -56,13 +56,12 @@ pub(crate) async fn call(
         action,
         request,
     };
-    if trying.must_ask_first()
-        && let Some(records) = trying.resolve_uncertain().await
-    {
-        return records;
-    }
     loop {
-        match trying.attempt().await {
+        let next = match trying.ask_first().await {
+            Some(next) => next,
+            None => trying.attempt().await,
+        };
+        match next {
             Next::Again => {}
             Next::Over(records) => return records,
         }
@@ -120,7 +119,7 @@ impl Trying {
         let failure = match outcome {
             Ok(value) => return Next::Over(self.settled(Ok(value))),
             // Our own budget had no room: nothing was tried, and it will be when there is.
-            Err(failure) if *failure.code == *calls::BUDGET_SPENT.as_str() => {
+            Err(failure) if is_budget_spent(&failure) => {
                 let jitter = self.action.retry.backoff.wait(0, &mut self.random);
                 let after = failure.retry_after.unwrap_or(SHORT_WAIT_MAX).saturating_add(jitter);
                 return self.wait(after).await;
@@ -154,6 +153,10 @@ impl Trying {
                     failure.reason = Reason::Unavailable;
                     failure.message = format!("{} (asked since: it took no effect)", failure.message).into();
                     Next::Over(self.settled(Err(failure)))
+                }
+                // It cannot be asked now; it will be, before anything is sent again.
+                ProbeResult::Failed(refused) if self.may_ask_again(&refused) => {
+                    self.wait_after(&refused).await
                 }
                 ProbeResult::NoProbe | ProbeResult::Failed(_) => Next::Over(self.settled(Err(failure))),
             },
@@ -202,26 +205,51 @@ impl Trying {
         Next::Over(vec![Record::Backoff { step, attempts_made: self.made, due, attempts }])
     }
 
-    /// There is an intent without an answer: ask the destination, or say that it is not known.
-    async fn resolve_uncertain(&mut self) -> Option<Performed> {
-        loop {
-            match self.performer.core.caller.probe(&self.request).await {
-                ProbeResult::Found(value) => return Some(self.settled(Ok(value))),
-                ProbeResult::NotFound => return None,
-                ProbeResult::NoProbe => return Some(self.settled(Err(unknown_after_restart(&self.request)))),
-                ProbeResult::Failed(failure) if failure.reason.is_transient() => {
-                    self.made += 1;
-                    if self.made >= self.action.retry.attempts.get() {
-                        return Some(self.settled(Err(unknown_after_restart(&self.request))));
-                    }
-                    let wait = self.action.retry.backoff.wait(self.made, &mut self.random);
-                    tokio::time::sleep(wait.min(SHORT_WAIT_MAX)).await;
+    /// Where an earlier send has no answer and another would act twice, the destination is asked before anything is sent.
+    /// `None`: send.
+    async fn ask_first(&mut self) -> Option<Next> {
+        if !self.must_ask_first() {
+            return None;
+        }
+        match self.performer.core.caller.probe(&self.request).await {
+            ProbeResult::Found(value) => Some(Next::Over(self.settled(Ok(value)))),
+            ProbeResult::NotFound => {
+                (self.doubtful, self.action.uncertain) = (false, false);
+                None
+            }
+            ProbeResult::Failed(refused) if is_budget_spent(&refused) => {
+                Some(self.wait_after(&refused).await)
+            }
+            ProbeResult::Failed(refused) => {
+                self.made += 1;
+                if self.may_ask_again(&refused) {
+                    return Some(self.wait_after(&refused).await);
                 }
-                ProbeResult::Failed(_) => {
-                    return Some(self.settled(Err(unknown_after_restart(&self.request))));
-                }
+                let unknown = unanswered(&self.request, Some(&refused));
+                Some(Next::Over(self.settled(Err(unknown))))
+            }
+            ProbeResult::NoProbe => {
+                let unknown = unanswered(&self.request, None);
+                Some(Next::Over(self.settled(Err(unknown))))
             }
         }
+    }
+
+    fn may_ask_again(&self, refused: &Failure) -> bool {
+        refused.reason.is_transient() && self.made < self.action.retry.attempts.get()
+    }
+
+    /// Waits until the destination may be asked again.
+    async fn wait_after(&mut self, refused: &Failure) -> Next {
+        // What the journal says of this step has to go on saying that it may have been sent.
+        if std::mem::take(&mut self.action.uncertain) {
+            self.doubtful = true;
+            let failure = Some(unanswered(&self.request, Some(refused)));
+            let at = self.performer.core.now();
+            self.attempts.push(Attempt { at, took_ms: 0, request: None, response: None, failure });
+        }
+        let wait = self.action.retry.backoff.wait(self.made, &mut self.random);
+        self.wait(wait.max(refused.retry_after.unwrap_or_default())).await
     }
 
     /// All pages, as one array. A page that fails fails the attempt: reads are simply read again.
@@ -262,9 +290,18 @@ fn is_gone(operation: &Operation, failure: &Failure) -> bool {
     &*operation.http.method == "DELETE" && matches!(failure.status, Some(404 | 410))
 }
 
-fn unknown_after_restart(request: &CallRequest) -> Failure {
+fn is_budget_spent(failure: &Failure) -> bool {
+    *failure.code == *calls::BUDGET_SPENT.as_str()
+}
+
+/// It may have been sent, and whether it took effect cannot be found out (`refused`: why).
+fn unanswered(request: &CallRequest, refused: Option<&Failure>) -> Failure {
+    let why = refused.map_or_else(
+        || "the operation has no probe to ask with".to_owned(),
+        |refused| format!("asking failed: {}", refused.message),
+    );
     let message = format!(
-        "`{}.{}` may have been sent when Sinew was stopped, and the destination cannot be asked",
+        "`{}.{}` may have been sent and was not answered; whether it took effect is not known, because {why}",
         request.connection.name, request.operation.id
     );
     Failure::new(Reason::Unknown, code::OUTCOME_UNKNOWN, message)

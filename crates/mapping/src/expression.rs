@@ -1,10 +1,9 @@
 use std::sync::Arc;
 
-use jsonata_core::value::JValue;
 use sinew_stdx::Json;
 
 use crate::printer::Printer;
-use crate::program::{Evaluation, Given, Leaf, Unit};
+use crate::program::{Evaluation, Leaf, Unit};
 use crate::{CompileError, EvaluateError, Limits, Moment, Reads, Scope};
 
 /// A JSONata expression, compiled; cloning shares it.
@@ -44,15 +43,8 @@ impl Expression {
         limits: &Limits,
     ) -> Result<Option<Json>, EvaluateError> {
         let evaluation = Evaluation::begin(&self.inner.unit, scope, moment, limits)?;
-        match evaluation.leaf(0)? {
-            Given::Constant(json) => Ok(Some(json.clone())),
-            Given::Value(JValue::Undefined) => Ok(None),
-            Given::Value(value) => {
-                let mut printer = Printer::new(limits.output_bytes_max);
-                let digits = evaluation.session.digits.borrow();
-                printer.value(&value, &digits).map_err(|e| evaluation.unprintable(&e))?;
-                Ok(Some(Json::from_printed(printer.out)))
-            }
-        }
+        let mut printer = Printer::new(limits.output_bytes_max);
+        let given = evaluation.print(0, &mut printer)?;
+        Ok(given.then(|| Json::from_printed(printer.out)))
     }
 }

@@ -13,6 +13,7 @@ mod analysis;
 mod cost;
 mod diagnose;
 mod digits;
+mod direct;
 mod error;
 mod expression;
 mod functions;

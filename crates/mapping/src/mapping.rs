@@ -1,10 +1,9 @@
 use std::sync::Arc;
 
-use jsonata_core::value::JValue;
 use sinew_stdx::Json;
 
 use crate::printer::Printer;
-use crate::program::{Evaluation, Given, Leaf, Unit};
+use crate::program::{Evaluation, Leaf, Unit};
 use crate::{CompileError, EvaluateError, Limits, Moment, Reads, Scope};
 
 /// What stands under `with:`: expressions where values stand.
@@ -149,12 +148,7 @@ fn print<'m>(
     path: &mut Vec<At<'m>>,
 ) -> Result<bool, EvaluateError> {
     match node {
-        Node::Expression(index) => match evaluation.leaf(*index)? {
-            Given::Constant(json) => printer.raw(json.as_str()),
-            Given::Value(JValue::Undefined) => return Ok(false),
-            Given::Value(value) => printer.value(&value, &evaluation.session.digits.borrow()),
-        }
-        .map_err(|error| evaluation.unprintable(&error))?,
+        Node::Expression(index) => return evaluation.print(*index, printer),
         Node::Literal(json) => printer.raw(json.as_str()).map_err(|error| evaluation.unprintable(&error))?,
         Node::Object(fields) => {
             printer.out.push('{');

@@ -90,8 +90,14 @@ impl Printer {
         self.check(0)
     }
 
+    /// Prints a string within the limit.
+    pub(crate) fn text(&mut self, text: &str) -> Result<(), PrintError> {
+        self.string(text);
+        self.check(0)
+    }
+
     /// Prints a string with its quotes.
-    pub(crate) fn string(&mut self, text: &str) {
+    fn string(&mut self, text: &str) {
         self.out.push('"');
         let mut rest = text;
         while let Some(found) = rest.bytes().position(|b| b < 0x20 || b == b'"' || b == b'\\') {

@@ -18,11 +18,12 @@ use sinew_stdx::Json;
 
 use crate::cost::Cost;
 use crate::digits::Number;
+use crate::direct::{Direct, Stop};
 use crate::functions::{HostFunction, excess, find_any};
-use crate::printer::{PrintError, push_number};
+use crate::printer::{PrintError, Printer, push_number};
 use crate::scope::Source;
 use crate::session::Session;
-use crate::syntax::{Facts, plain_path};
+use crate::syntax::Facts;
 use crate::tokens::{Kind, tokens};
 use crate::{CompileError, EvaluateError, Excess, Limits, Moment, Reads, Scope};
 use crate::{analysis, diagnose, digits, guard, reader, vm};
@@ -47,17 +48,14 @@ pub(crate) struct Leaf {
 enum Plan {
     /// Its JSON, the same for every input.
     Constant(Json),
-    /// Names to follow; anything but objects on the way is left to the engine.
-    Path {
-        names: Vec<Box<str>>,
-        otherwise: Box<Run>,
-    },
     Run(Box<Run>),
 }
 
 /// What the engine evaluates.
 #[derive(Debug)]
 struct Run {
+    /// A plain expression, which needs no engine as long as the data is plain, too.
+    direct: Option<Direct>,
     ast: AstNode,
     /// The same with digits kept, where it makes a difference.
     careful: Option<AstNode>,
@@ -85,7 +83,7 @@ impl Leaf {
         if let Some(constant) = constant(&ast) {
             return Ok(Self { reads, plan: Plan::Constant(constant) });
         }
-        let path = plain_path(&ast);
+        let direct = if literals.is_empty() { Direct::compile(&ast) } else { None };
         guard::settle(&mut ast, &facts, &literals);
         let (shows_numbers, reads_numbers) = (guard::shows_numbers(&facts), guard::reads_numbers(&facts));
         let mut careful = (shows_numbers || reads_numbers).then(|| {
@@ -107,18 +105,23 @@ impl Leaf {
         let on_vm = literals.is_empty() && !hosts.called_by(&ast) && vm::takes(&ast);
         let hosts = hosts.0.into_values().collect();
         let cost = Cost::of(&ast, &facts);
-        let run = Box::new(Run { ast, careful, shows_numbers, reads_numbers, literals, hosts, on_vm, cost });
-        let plan = match path {
-            Some(names) => Plan::Path { names, otherwise: run },
-            None => Plan::Run(run),
-        };
-        Ok(Self { reads, plan })
+        let run = Run { direct, ast, careful, shows_numbers, reads_numbers, literals, hosts, on_vm, cost };
+        Ok(Self { reads, plan: Plan::Run(Box::new(run)) })
+    }
+
+    /// The same, always evaluated by the engine.
+    #[cfg(test)]
+    pub(crate) fn by_engine(mut self) -> Self {
+        if let Plan::Run(run) = &mut self.plan {
+            run.direct = None;
+        }
+        self
     }
 
     fn run(&self) -> Option<&Run> {
         match &self.plan {
             Plan::Constant(_) => None,
-            Plan::Path { otherwise: run, .. } | Plan::Run(run) => Some(run),
+            Plan::Run(run) => Some(run),
         }
     }
 }
@@ -226,17 +229,11 @@ fn ready(unit: &Unit) -> Rc<[Ready]> {
     })
 }
 
-/// What a leaf gave.
-pub(crate) enum Given<'a> {
-    Constant(&'a Json),
-    Value(JValue),
-}
-
 /// An evaluation of a unit over a scope.
 pub(crate) struct Evaluation<'u> {
     unit: &'u Unit,
     ready: Rc<[Ready]>,
-    pub(crate) session: Rc<Session>,
+    session: Rc<Session>,
     data: JValue,
     /// How many values the data holds.
     values: u64,
@@ -261,29 +258,51 @@ impl<'u> Evaluation<'u> {
         Ok(Self { unit, ready: ready(unit), session, data, values, limits: *limits, started })
     }
 
-    /// Evaluates the leaf at `index`.
-    pub(crate) fn leaf(&self, index: usize) -> Result<Given<'u>, EvaluateError> {
+    /// Evaluates the leaf at `index` and prints what it gives; `false` if that is nothing.
+    pub(crate) fn print(&self, index: usize, printer: &mut Printer) -> Result<bool, EvaluateError> {
         let (Some(leaf), Some(ready)) = (self.unit.leaves.get(index), self.ready.get(index)) else {
-            return Ok(Given::Value(JValue::Undefined));
+            return Ok(false);
         };
         let run = match &leaf.plan {
-            Plan::Constant(json) => return Ok(Given::Constant(json)),
-            Plan::Path { names, otherwise } => match follow(&self.data, names) {
-                Some(value) => return Ok(Given::Value(value)),
-                None => otherwise,
-            },
+            Plan::Constant(json) => {
+                printer.raw(json.as_str()).map_err(|error| self.unprintable(&error))?;
+                return Ok(true);
+            }
             Plan::Run(run) => run,
         };
-        let value = self.engine(run, ready).map_err(|error| self.failure(&error))?;
-        Ok(Given::Value(value))
+        let careful = self.careful(run);
+        if let (Some(direct), None) = (run.direct.as_ref().filter(|direct| self.may_take(direct)), careful) {
+            let before = printer.out.len();
+            match direct.print(&self.data, &self.session.digits.borrow(), printer) {
+                Ok(given) => return Ok(given),
+                Err(Stop::Print(error)) => return Err(self.unprintable(&error)),
+                Err(Stop::Unusual) => printer.out.truncate(before),
+            }
+        }
+        let value = self.engine(run, ready, careful).map_err(|error| self.failure(&error))?;
+        if value.is_undefined() {
+            return Ok(false);
+        }
+        printer.value(&value, &self.session.digits.borrow()).map_err(|error| self.unprintable(&error))?;
+        Ok(true)
     }
 
-    fn engine(&self, run: &Run, ready: &Ready) -> Result<JValue, EvaluatorError> {
-        let watched = !self.is_short(run);
-        let careful = run.careful.as_ref().filter(|_| {
-            let digits = self.session.digits.borrow();
+    /// The tree that keeps digits, if there are any to keep.
+    fn careful<'r>(&self, run: &'r Run) -> Option<&'r AstNode> {
+        let digits = self.session.digits.borrow();
+        run.careful.as_ref().filter(|_| {
             (run.shows_numbers && !digits.is_empty()) || (run.reads_numbers && digits.long_texts())
-        });
+        })
+    }
+
+    /// Direct evaluation walks the data once, in less time than reading it took; only the lengths of lists are to be
+    /// limited by the engine.
+    fn may_take(&self, direct: &Direct) -> bool {
+        direct.is_path() || self.values <= self.limits.sequence_max as u64
+    }
+
+    fn engine(&self, run: &Run, ready: &Ready, careful: Option<&AstNode>) -> Result<JValue, EvaluatorError> {
+        let watched = !self.is_short(run);
         if let Some(careful) = careful {
             return walker(run, self.options(true)?).evaluate(careful, &self.data);
         }
@@ -421,20 +440,4 @@ fn data(unit: &Unit, scope: &Scope<'_>, session: &Session) -> Result<(JValue, u6
         reader::settle(&mut data, &lent);
     }
     Ok((data, values))
-}
-
-/// Follows names through objects; `None` where an array or a function asks for the engine's rules.
-fn follow(data: &JValue, names: &[Box<str>]) -> Option<JValue> {
-    let mut value = data;
-    for name in names {
-        value = match value {
-            JValue::Object(fields) => match fields.get(&**name) {
-                Some(field) => field,
-                None => return Some(JValue::Undefined),
-            },
-            JValue::Array(_) => return None,
-            _ => return Some(JValue::Undefined),
-        };
-    }
-    Some(value.clone())
 }

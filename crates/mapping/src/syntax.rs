@@ -215,26 +215,3 @@ impl Facts {
             || self.called.iter().any(|f| self.bound.contains(f))
     }
 }
-
-/// The names of a plain path such as `trigger.contact_id`.
-pub(crate) fn plain_path(node: &AstNode) -> Option<Vec<Box<str>>> {
-    match node {
-        AstNode::Name(name) => Some(vec![Box::from(name.as_str())]),
-        AstNode::Path { steps } if !steps.is_empty() => steps
-            .iter()
-            .map(|step| match &step.node {
-                AstNode::Name(name)
-                    if step.stages.is_empty()
-                        && step.focus.is_none()
-                        && step.index_var.is_none()
-                        && step.ancestor_label.is_none()
-                        && !step.is_tuple =>
-                {
-                    Some(Box::from(name.as_str()))
-                }
-                _ => None,
-            })
-            .collect(),
-        _ => None,
-    }
-}

@@ -114,13 +114,15 @@ impl Machine {
         moment: Timestamp,
         child: Option<RunId>,
     ) -> Result<Action, Box<StepFailure>> {
+        // Before it parks, so that nothing waits for a sub-flow that cannot be started.
+        let payload = self.evaluate(name, "`with`", &sub.with, env, moment)?;
         if sub.wait && child.is_none() {
             return Ok(Action::ParkForChild { step: Arc::clone(name) });
         }
         Ok(Action::StartFlow {
             step: Arc::clone(name),
             flow: sub.flow.shared(),
-            payload: self.evaluate(name, "`with`", &sub.with, env, moment)?,
+            payload,
             child,
             // Replayed, a step that waits for a sub-flow starts another one, with another id.
             dedupe: child.map_or_else(|| self.effect_id(name), |child| child.to_string().into()),
@@ -128,13 +130,17 @@ impl Machine {
     }
 
     /// The sub-flow that a step waits for, once a life of the machine: it may not have been accepted before a crash.
-    pub(crate) fn child_to_ensure(&mut self, name: &Arc<str>) -> Option<RunId> {
-        match self.steps.get_mut(name) {
-            Some(StepState::Parked { wait: ParkedFor::Child { run }, elapsing, .. }) if !*elapsing => {
-                *elapsing = true;
-                Some(*run)
-            }
+    pub(crate) fn child_to_ensure(&self, name: &Arc<str>) -> Option<RunId> {
+        match self.steps.get(name) {
+            Some(StepState::Parked { wait: ParkedFor::Child { run }, handed_out: false, .. }) => Some(*run),
             _ => None,
+        }
+    }
+
+    /// Marks that what a parked step asks for has been handed out.
+    pub(crate) fn hand_out(&mut self, name: &Arc<str>) {
+        if let Some(StepState::Parked { handed_out, .. }) = self.steps.get_mut(name) {
+            *handed_out = true;
         }
     }
 

@@ -54,8 +54,8 @@ pub(crate) enum StepState {
     Intended,
     /// It is tried again at a time.
     BackingOff { attempts_made: u32, due: Timestamp },
-    /// It waits.
-    Parked { wait: ParkedFor, at: Timestamp, elapsing: bool },
+    /// It waits. `handed_out`: what it asks for (the end of its deadline, the start of its sub-flow) is under way.
+    Parked { wait: ParkedFor, at: Timestamp, handed_out: bool },
     /// What it waited for has come.
     Signalled { wait: ParkedFor, signal: Signal, at: Timestamp, order: u32 },
     /// It has its value, or failed.
@@ -202,7 +202,7 @@ impl Machine {
                 self.move_step(step, StepState::BackingOff { attempts_made: *attempts_made, due: *due })?;
             }
             Record::Parked { step, wait } => {
-                self.move_step(step, StepState::Parked { wait: wait.clone(), at, elapsing: false })?;
+                self.move_step(step, StepState::Parked { wait: wait.clone(), at, handed_out: false })?;
             }
             Record::Signalled { step, signal } => self.signalled(step, signal, at)?,
             Record::Undone { step } => {
@@ -324,7 +324,7 @@ impl Machine {
                 state,
                 StepState::Issued
                     | StepState::Intended
-                    | StepState::Parked { wait: ParkedFor::Child { .. }, elapsing: false, .. }
+                    | StepState::Parked { wait: ParkedFor::Child { .. }, handed_out: false, .. }
             )
         };
         self.state == RunState::Going && !self.steps.values().any(under_way)

@@ -234,7 +234,13 @@ impl Machine {
             match self.inner(block, env, &mut arm_moment, pass) {
                 Come::Done(value) => values.push((name.as_str(), value)),
                 Come::Waiting => waiting = true,
-                Come::Failed(failure) => failed = failed.or(Some(failure)),
+                // One that may have taken effect is not hidden behind one that did not.
+                Come::Failed(failure)
+                    if failed.as_ref().is_none_or(|known: &Box<StepFailure>| is_worse(&failure, known)) =>
+                {
+                    failed = Some(failure);
+                }
+                Come::Failed(_) => {}
             }
             latest = latest.max(arm_moment);
         }
@@ -255,6 +261,7 @@ impl Machine {
             let action = self.sub_flow(&name, sub, env, *moment, Some(child));
             return action.map_or_else(Come::Failed, |action| {
                 pass.actions.push(action);
+                self.hand_out(&name);
                 Come::Waiting
             });
         }
@@ -310,9 +317,9 @@ impl Machine {
                 Known::Due { attempts_made: *attempts_made, uncertain: false }
             }
             Some(StepState::Issued | StepState::BackingOff { .. }) => Known::Pending,
-            Some(StepState::Parked { wait, elapsing, .. }) => {
-                if !*elapsing && wait.deadline().is_some_and(|deadline| deadline <= pass.now) {
-                    *elapsing = true;
+            Some(StepState::Parked { wait, handed_out, .. }) => {
+                if !*handed_out && wait.deadline().is_some_and(|deadline| deadline <= pass.now) {
+                    *handed_out = true;
                     pass.actions.push(Action::Elapse { step: Arc::clone(name) });
                 }
                 Known::Pending
@@ -329,6 +336,10 @@ impl Machine {
             },
         }
     }
+}
+
+fn is_worse(failed: &StepFailure, known: &StepFailure) -> bool {
+    may_be_there(&failed.failure) && !may_be_there(&known.failure)
 }
 
 /// What a signal means for the step that waited for it.

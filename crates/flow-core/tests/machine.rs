@@ -30,6 +30,12 @@ base_url: http://127.0.0.1:1
 auth: none
 access: write
 egress: { allow: [loopback] }
+---
+kind: Flow
+name: g
+owner: { team: t, contact: c@example.com, runbook: r.md }
+trigger: manual
+steps: [{ a: { map: '1' }}]
 ";
 
 fn flow(steps: &str) -> Arc<Flow> {
@@ -243,6 +249,23 @@ fn what_may_have_taken_effect_is_not_passed_over_by_an_undo() {
         let wanted = [format!(r#"die at b: {} {{"n":2}}"#, reason.as_str())];
         assert_eq!((run.due_after_crash(), run.due()), (wanted.to_vec(), wanted.to_vec()));
     }
+}
+
+#[test]
+fn an_arm_that_may_have_taken_effect_is_not_hidden_behind_one_that_did_not() {
+    let steps = "on_failure: undo\nsteps:\n  - p:\n      parallel:\n        l: [{ a: { call: shop.make, with: { n: 1 }}}]\n        r: [{ b: { call: shop.make, with: { n: 2 }}}]\n";
+    let mut run = Run::of(steps, "{}");
+    run.due();
+    run.fails("a", Reason::Rejected).due();
+    run.fails("b", Reason::Unknown);
+    assert_eq!(run.due(), [r#"die at b: unknown {"n":2}"#]);
+}
+
+#[test]
+fn a_sub_flow_whose_input_cannot_be_made_fails_before_anything_waits_for_it() {
+    let steps = "steps:\n  - s: { flow: g, with: { n: '1 + trigger.n' }, catch: { steps: [{ c: { map: '\"caught\"' }}]}}\nresult: s\n";
+    let mut run = Run::of(steps, r#"{"n":"x"}"#);
+    assert_eq!(run.due(), [r#"finish "caught""#]);
 }
 
 #[test]

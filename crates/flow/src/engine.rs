@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use sinew_call::{Caller, Clock};
-use sinew_flow_core::{Decision, ItemScope};
+use sinew_flow_core::{Decision, ItemScope, ParkedFor};
 use sinew_model::{Failure, Flow, FlowVersion, Principal, Snapshot, Trace};
 use sinew_stdx::{Json, Random, Timestamp};
 use sinew_store::{DeadId, IdSource, NewDeadLetter, Pending, RunId, RunStatus, Store};
@@ -113,6 +113,8 @@ pub(crate) struct Core {
     pub(crate) due: Notify,
     pub(crate) stopping: watch::Sender<bool>,
     pub(crate) listening: Mutex<HashSet<RunId>>,
+    /// Runs in memory that wait for a decision.
+    asking: Mutex<HashSet<RunId>>,
     pub(crate) recent: Mutex<VecDeque<HappenedEvent>>,
     snapshot: RwLock<Arc<Snapshot>>,
     mailboxes: Mutex<HashMap<RunId, mpsc::UnboundedSender<Message>>>,
@@ -122,6 +124,11 @@ pub(crate) struct Core {
 }
 
 impl Engine {
+    /// Runs in memory that wait for a decision beside something else; those at rest are in the store.
+    pub fn asking(&self) -> Vec<RunId> {
+        self.core.asking.lock().iter().copied().collect()
+    }
+
     /// Starts an engine on a store: what an earlier life left unfinished goes on.
     pub async fn start(options: EngineOptions, snapshot: Arc<Snapshot>) -> Result<Self, Refusal> {
         let core = Arc::new(Core {
@@ -138,6 +145,7 @@ impl Engine {
             due: Notify::new(),
             stopping: watch::Sender::new(false),
             listening: Mutex::default(),
+            asking: Mutex::default(),
             recent: Mutex::default(),
             snapshot: RwLock::new(Arc::default()),
             mailboxes: Mutex::default(),
@@ -280,14 +288,28 @@ impl Core {
         }
         mailboxes.remove(&run);
         drop(mailboxes);
-        self.listening.lock().remove(&run);
+        self.forget_waits(run);
         None
     }
 
     /// Leaves memory whatever comes; messages still in the mailbox are dropped, and their senders see that.
     pub(crate) fn abandon(&self, run: RunId) {
         self.mailboxes.lock().remove(&run);
+        self.forget_waits(run);
+    }
+
+    /// Makes a run in memory findable by what it waits for.
+    pub(crate) fn note_wait(&self, run: RunId, wait: &ParkedFor) {
+        match wait {
+            ParkedFor::Event { .. } => drop(self.listening.lock().insert(run)),
+            ParkedFor::Approval { .. } => drop(self.asking.lock().insert(run)),
+            ParkedFor::Until(_) | ParkedFor::Child { .. } => {}
+        }
+    }
+
+    fn forget_waits(&self, run: RunId) {
         self.listening.lock().remove(&run);
+        self.asking.lock().remove(&run);
     }
 
     /// Hands a message to a run that is in memory; gives it back if it is not.

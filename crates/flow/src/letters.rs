@@ -139,10 +139,12 @@ impl Engine {
     /// the run that does the work.
     pub async fn replay(&self, id: DeadId, by: Principal, options: &ReplayOptions) -> Result<RunId, Refusal> {
         let (letter, detail) = self.open_letter(id).await?;
-        let run = match &detail.item {
-            Some(item) => self.replay_item(&letter, &detail, item, by, options).await?,
-            None => self.replay_run(&letter, &detail, by, options).await?,
+        let Some(item) = &detail.item else {
+            // The write that revives the run settles its letter.
+            return self.replay_run(&letter, &detail, by, options).await;
         };
+        let run = self.replay_item(&letter, &detail, item, by, options).await?;
+        // Interrupted before this, a second replay finds the same run.
         self.settle_letter(&letter, DeadStatus::Replayed).await?;
         Ok(run)
     }
@@ -152,11 +154,11 @@ impl Engine {
         let (letter, detail) = self.open_letter(id).await?;
         if detail.item.is_none() {
             let told = self.core.tell_any(letter.run, |ack| Message::Discard { by, letter: id, ack }).await;
-            // A run that is over, or has gone on since, has no use for the letter any more.
-            if let Err(refusal) = told
-                && self.still_dead_by(&letter).await?
-            {
-                return Err(refusal);
+            match told {
+                Ok(()) => return Ok(()),
+                // A run that is over, or has gone on since, has no use for the letter any more.
+                Err(refusal) if self.still_dead_by(&letter).await? => return Err(refusal),
+                Err(_) => {}
             }
         }
         self.settle_letter(&letter, DeadStatus::Discarded).await

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use sinew_call::{Caller, CallerOptions, NothingRecorded, SystemClock, Trust};
 use sinew_flow::{Admission, Engine, EngineOptions, NothingObserved, ReplayOptions, Submission};
-use sinew_flow_core::Decision;
+use sinew_flow_core::{Decision, Record};
 use sinew_model::{FlowName, Principal, PrincipalKind, Snapshot, SourceFile};
 use sinew_sandbox::{RunningSandbox, Sandbox, SandboxOptions};
 use sinew_stdx::Json;
@@ -255,6 +255,47 @@ async fn a_dead_run_is_replayed_from_the_failed_step() {
     assert_eq!(world.effects("billing", "invoice.created").await, 1);
     let again = world.engine.replay(letters[0].letter.id, user(), &ReplayOptions::default()).await;
     assert!(again.is_err(), "a letter is replayed once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_is_asked_for_while_another_arm_is_under_way() {
+    let world = World::with(
+        "
+kind: Flow
+name: both
+OWNER
+trigger: manual
+steps:
+  - both:
+      parallel:
+        ask: [{ ok: { approve: { message: '\"go on?\"' }}}]
+        read: [{ customer: { call: crm.getContact, with: { id: trigger.contact_id }}}]
+",
+    )
+    .await;
+    world
+        .control("POST", "/_control/crm/faults", r#"{"kind":"latency","ms_min":60000,"ms_max":60000}"#)
+        .await;
+    let run = world.start("both", INPUT).await;
+    let begin = tokio::time::Instant::now();
+    while world.engine.asking() != [run] {
+        assert!(begin.elapsed() < PATIENCE, "nobody was asked");
+        tokio::task::yield_now().await;
+    }
+    while !world
+        .engine
+        .inspect(run)
+        .await
+        .unwrap()
+        .entries
+        .iter()
+        .any(|e| matches!(e.record, Record::Parked { .. }))
+    {
+        assert!(begin.elapsed() < PATIENCE, "that it waits is not durable");
+        tokio::task::yield_now().await;
+    }
+    world.engine.cancel(run, user()).await.unwrap();
+    assert!(world.engine.asking().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

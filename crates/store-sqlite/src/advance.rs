@@ -17,6 +17,9 @@ pub(crate) fn advance(tx: &mut Tx<'_>, write: &RunWrite) -> Done<Written> {
             .execute((running.n, path, data))?;
     }
     letters::add(tx, write, running.flow)?;
+    for (letter, status) in &write.settles {
+        letters::settle(tx, *letter, *status)?;
+    }
     match &write.phase {
         Phase::Running => {
             tx.mem.remember(write.run, running);

@@ -66,6 +66,7 @@ fn child(dir: &Path, round: u64) {
                     checkpoints: Vec::new(),
                     phase,
                     dead: Vec::new(),
+                    settles: Vec::new(),
                     at: now,
                 };
                 writes.push((run, seq, store.write(write)));

@@ -48,6 +48,7 @@ fn finish(store: &SqliteStore, run: RunId) -> Result<(), StoreError> {
         checkpoints: Vec::new(),
         phase: Phase::Ended { status: RunStatus::Finished, holds_key: false, reason: None, step: None },
         dead: Vec::new(),
+        settles: Vec::new(),
         at: run.at(),
     };
     store.write(write).wait().map(drop)

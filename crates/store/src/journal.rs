@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use sinew_stdx::Timestamp;
 
-use crate::{NewDeadLetter, RunId, RunStatus};
+use crate::{DeadId, DeadStatus, NewDeadLetter, RunId, RunStatus};
 
 /// The BLAKE3 hash by which a large value is kept once.
 pub type BlobHash = [u8; 32];
@@ -86,6 +86,8 @@ pub struct RunWrite {
     pub phase: Phase,
     /// Work that gave up.
     pub dead: Vec<NewDeadLetter>,
+    /// Dead letters that this write sees to; those that are not open stay as they are.
+    pub settles: Vec<(DeadId, DeadStatus)>,
     /// When.
     pub at: Timestamp,
 }

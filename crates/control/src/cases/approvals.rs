@@ -1,5 +1,7 @@
+use std::collections::HashSet;
+
 use sinew_control_api as api;
-use sinew_store::{RunFilter, RunStatus};
+use sinew_store::{RunFilter, RunStatus, RunSummary};
 
 use super::runs::inspect;
 use crate::{Control, Fault, view};
@@ -13,12 +15,21 @@ const PAGE: u32 = 1000;
 /// What waits for a decision.
 pub(crate) async fn approval_list(control: &Control) -> Result<api::ApprovalList, Fault> {
     let mut items = Vec::new();
+    let asking: HashSet<_> = control.engine().asking().into_iter().collect();
+    for &run in &asking {
+        if let Ok(detail) = inspect(control, run).await {
+            items.extend(view::approvals(&detail));
+        }
+    }
     let (mut before, mut looked_at) = (None, 0);
     loop {
         let filter =
             RunFilter { statuses: vec![RunStatus::Waiting], before, limit: PAGE, ..RunFilter::default() };
         let page = control.store().runs(filter).await?;
-        for run in page.iter().filter(|run| run.reason.as_ref().is_some_and(|why| why.contains("approval"))) {
+        let asks = |run: &&RunSummary| {
+            run.reason.as_ref().is_some_and(|why| why.contains("approval")) && !asking.contains(&run.run)
+        };
+        for run in page.iter().filter(asks) {
             if items.len() >= LISTED_MAX {
                 return Ok(api::ApprovalList { items, partial: true });
             }

@@ -6,9 +6,10 @@ use sinew_diag::codes::engine as code;
 use sinew_flow_core::{Decision, Machine, Outcome, ParkedFor, Record, RunState, Signal};
 use sinew_model::{Failure, Reason};
 use sinew_stdx::{Json, Timestamp};
-use sinew_store::{DeadId, Phase, RunId, RunStatus, StoreError};
+use sinew_store::{DeadId, DeadStatus, Phase, RunId, RunStatus, StoreError};
 
 use super::Driver;
+use super::keep::Ending;
 use crate::Refusal;
 use crate::engine::{Ack, HappenedEvent, Message, Revival, RunEnd};
 
@@ -52,9 +53,12 @@ impl Driver {
             Message::Revive { revival, ack } => self.revive(*revival, ack),
             Message::Discard { by, letter, ack } => {
                 if matches!(self.machine.state(), RunState::Dead { letter: of, .. } if *of == letter) {
-                    self.acks.push(ack);
                     let _ = self
-                        .end(Record::Discarded { by }, RunStatus::Discarded, None, None, Vec::new())
+                        .end(Ending {
+                            settles: vec![(letter, DeadStatus::Discarded)],
+                            acks: vec![ack],
+                            ..Ending::with(Record::Discarded { by }, RunStatus::Discarded)
+                        })
                         .await?;
                 } else {
                     let _ = ack.send(Err(self.gone_on(letter)));
@@ -100,6 +104,7 @@ impl Driver {
                 }
             }
         }
+        self.settles.push((letter, DeadStatus::Replayed));
         self.fold_acked(vec![record], ack);
     }
 
@@ -122,7 +127,6 @@ impl Driver {
         if !self.machine.waits().any(|(_, wait)| matches!(wait, ParkedFor::Event { .. })) {
             return;
         }
-        self.core.listening.lock().insert(self.machine.run());
         let missed: Vec<_> = self.core.recent.lock().iter().cloned().collect();
         for event in missed {
             let records = self.listen(&event, Some(event.at));

@@ -6,11 +6,13 @@ use std::time::Duration;
 use sinew_flow_core::{Machine, ParkedFor, Record, encode};
 use sinew_model::{Failure, KeyPolicy};
 use sinew_stdx::{Json, Timestamp};
-use sinew_store::{NewDeadLetter, Phase, RunStatus, RunWrite, StoreError, WaitFor, Written};
+use sinew_store::{
+    DeadId, DeadStatus, NewDeadLetter, Phase, RunStatus, RunWrite, StoreError, WaitFor, Written,
+};
 
 use super::{Driver, Here};
-use crate::engine::{Message, RunEnd};
-use crate::letters;
+use crate::engine::{Ack, Message, RunEnd};
+use crate::{Refusal, letters};
 
 /// How long to wait before a write that the store refused is tried again.
 const AFTER_FAILURE: Duration = Duration::from_millis(500);
@@ -18,7 +20,7 @@ const AFTER_FAILURE: Duration = Duration::from_millis(500);
 impl Driver {
     pub(super) async fn finish(&mut self, result: Json) -> Result<Here, StoreError> {
         let record = Record::Finished { result: result.clone() };
-        self.end(record, RunStatus::Finished, Some(result), None, Vec::new()).await
+        self.end(Ending { result: Some(result), ..Ending::with(record, RunStatus::Finished) }).await
     }
 
     pub(super) async fn die(
@@ -30,24 +32,21 @@ impl Driver {
         let letter = letters::of_run(&self.machine, self.core.new_id(), &step, &failure, input);
         let record = Record::Dead { step: Arc::clone(&step), failure: failure.clone(), letter: letter.id };
         let dead = vec![(letter, failure.clone())];
-        self.end(record, RunStatus::Dead, None, Some((step, failure)), dead).await
+        self.end(Ending { why: Some((step, failure)), dead, ..Ending::with(record, RunStatus::Dead) }).await
     }
 
     /// Writes the last record, and tells everybody.
-    pub(super) async fn end(
-        &mut self,
-        record: Record,
-        status: RunStatus,
-        result: Option<Json>,
-        why: Option<(Arc<str>, Failure)>,
-        dead: Vec<(NewDeadLetter, Failure)>,
-    ) -> Result<Here, StoreError> {
+    pub(super) async fn end(&mut self, ending: Ending) -> Result<Here, StoreError> {
+        let Ending { record, status, result, why, dead, settles, acks } = ending;
         let (run, failure) = (self.machine.run(), why.as_ref().map(|(_, failure)| failure.clone()));
         let end = RunEnd { status, result, failure };
         // The parent is told first, durably: if we stop in between, we end again and tell it again.
         if status != RunStatus::Dead && self.tell_parent(&end).await? == Here::Gone {
+            acks.into_iter().for_each(|ack| drop(ack.send(Err(Refusal::Stopping))));
             return Ok(Here::Gone);
         }
+        self.settles.extend(settles);
+        self.acks.extend(acks);
         self.fold(vec![record]);
         let phase = match (&why, status) {
             (Some((step, failure)), RunStatus::Dead) => ended_dead(&self.machine, step, failure),
@@ -125,8 +124,13 @@ impl Driver {
         dead: Vec<(NewDeadLetter, Failure)>,
     ) -> Result<(), StoreError> {
         let checkpoints = std::mem::take(&mut self.checkpoints);
-        let nothing =
-            self.unsaved.is_empty() && checkpoints.is_empty() && dead.is_empty() && phase == Phase::Running;
+        let settles = std::mem::take(&mut self.settles);
+        self.must_keep = false;
+        let nothing = self.unsaved.is_empty()
+            && checkpoints.is_empty()
+            && dead.is_empty()
+            && settles.is_empty()
+            && phase == Phase::Running;
         if !nothing {
             let mut blobs = Vec::new();
             let entries: Vec<_> = self.unsaved.drain(..).map(|entry| encode(entry, &mut blobs)).collect();
@@ -140,6 +144,7 @@ impl Driver {
                 checkpoints,
                 phase,
                 dead: letters.clone(),
+                settles: settles.clone(),
                 at,
             };
             let written = self.write(write).await?;
@@ -147,6 +152,9 @@ impl Driver {
             for (letter, failure) in letters.iter().zip(&failures) {
                 let (flow, run) = (self.machine.flow(), self.machine.run());
                 self.core.observer.dead_letter(flow, run, letter.id, &letter.step, failure, at);
+            }
+            for (letter, _) in settles {
+                self.core.observer.letter_settled(self.machine.flow().name.as_str(), letter, at);
             }
             if written.unblocked.is_some() {
                 self.core.backlog.notify_one();
@@ -168,6 +176,28 @@ impl Driver {
                 answer => return answer,
             }
         }
+    }
+}
+
+/// How a run ends.
+pub(super) struct Ending {
+    /// The last record.
+    pub record: Record,
+    pub status: RunStatus,
+    pub result: Option<Json>,
+    /// Where and why it did not finish.
+    pub why: Option<(Arc<str>, Failure)>,
+    pub dead: Vec<(NewDeadLetter, Failure)>,
+    /// Letters that are seen to by this end.
+    pub settles: Vec<(DeadId, DeadStatus)>,
+    /// Told once the end is durable, or refused if it does not come about.
+    pub acks: Vec<Ack>,
+}
+
+impl Ending {
+    pub(super) fn with(record: Record, status: RunStatus) -> Self {
+        let (dead, settles, acks) = (Vec::new(), Vec::new(), Vec::new());
+        Self { record, status, result: None, why: None, dead, settles, acks }
     }
 }
 

@@ -75,6 +75,7 @@ async fn lay_to_rest(core: &Core, run: RunId) {
         checkpoints: Vec::new(),
         phase: Phase::Waiting(repair(at)),
         dead: Vec::new(),
+        settles: Vec::new(),
         at,
     };
     if let Err(error) = core.store.write(write).await {

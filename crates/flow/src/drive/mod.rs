@@ -13,10 +13,11 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 pub(crate) use hear::child_signal;
+use keep::Ending;
 pub(crate) use load::{fold, load, spawn};
 use sinew_flow_core::{Action, Entry, Machine, Outcome, ParkedFor, Record, RunState, Signal};
 use sinew_model::{Effect, Principal, PrincipalKind};
-use sinew_store::{Phase, RunId, RunStatus, StoreError};
+use sinew_store::{DeadId, DeadStatus, Phase, RunId, RunStatus, StoreError};
 use tokio::sync::mpsc;
 
 use crate::admission::Slot;
@@ -38,8 +39,12 @@ struct Driver {
     checkpoints: Vec<(Arc<str>, Vec<u8>)>,
     /// Events heard lately; one that is told again is not heard again.
     heard: VecDeque<RunId>,
+    /// Letters that the next write sees to.
+    settles: Vec<(DeadId, DeadStatus)>,
     /// Told once `unsaved` is durable.
     acks: Vec<Ack>,
+    /// Something in `unsaved` is to be durable at once, not with the next effect.
+    must_keep: bool,
     cancelled: Option<(Principal, Vec<Ack>)>,
     /// A message that came when the run was about to leave memory.
     held: Option<Message>,
@@ -72,7 +77,9 @@ impl Driver {
             unsaved: Vec::new(),
             checkpoints: Vec::new(),
             heard: VecDeque::new(),
+            settles: Vec::new(),
             acks: Vec::new(),
+            must_keep: false,
             cancelled: None,
             held: None,
             _slot: slot,
@@ -81,6 +88,9 @@ impl Driver {
 
     async fn drive(mut self) {
         let run = self.machine.run();
+        for (_, wait) in self.machine.waits() {
+            self.core.note_wait(run, wait);
+        }
         self.catch_up_on_events();
         if let Err(error) = self.go().await {
             // Fenced or closed: another node has the run, or will after a restart.
@@ -126,7 +136,7 @@ impl Driver {
                 }
             }
         }
-        if !self.acks.is_empty() && !self.doing.is_empty() {
+        if (self.must_keep || !self.acks.is_empty()) && !self.doing.is_empty() {
             self.save(Phase::Running, Vec::new()).await?;
         }
         Ok(Here::Yes)
@@ -170,9 +180,7 @@ impl Driver {
                 self.doing.push(Box::pin(started));
             }
             Action::Park { step, wait } => {
-                if matches!(wait, ParkedFor::Event { .. }) {
-                    self.core.listening.lock().insert(self.machine.run());
-                }
+                self.core.note_wait(self.machine.run(), &wait);
                 self.fold(vec![Record::Parked { step, wait }]);
             }
             Action::ParkForChild { step } => {
@@ -184,7 +192,8 @@ impl Driver {
             Action::Die { step, failure, input } => return self.die(step, failure, input).await,
             Action::Compensate { step, failure } => {
                 let record = Record::Compensated { step: Arc::clone(&step), failure: failure.clone() };
-                return self.end(record, RunStatus::Undone, None, Some((step, failure)), Vec::new()).await;
+                let why = Some((step, failure));
+                return self.end(Ending { why, ..Ending::with(record, RunStatus::Undone) }).await;
             }
         }
         Ok(Here::Yes)
@@ -201,6 +210,8 @@ impl Driver {
                 }
                 record => record,
             };
+            // Waits can be seen and ended from outside, however long the rest of the run takes.
+            self.must_keep |= matches!(record, Record::Parked { .. } | Record::Backoff { .. });
             let entry = Entry { at, record };
             match self.machine.apply(&entry) {
                 Ok(()) => self.unsaved.push(entry),
@@ -221,8 +232,8 @@ impl Driver {
     /// Nothing is under way: rest in the store, stop, or see why not.
     async fn settle_down(&mut self) -> Result<Here, StoreError> {
         if let Some((by, acks)) = self.cancelled.take() {
-            self.acks.extend(acks);
-            return self.end(Record::Cancelled { by }, RunStatus::Cancelled, None, None, Vec::new()).await;
+            let ending = Ending::with(Record::Cancelled { by }, RunStatus::Cancelled);
+            return self.end(Ending { acks, ..ending }).await;
         }
         let run = self.machine.run();
         let phase = match self.machine.state() {

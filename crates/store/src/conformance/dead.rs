@@ -102,6 +102,25 @@ pub fn a_letter_is_settled_once(place: &dyn Place) {
     assert!(!desk.store().dead_settle(desk.id(), DeadStatus::Replayed).wait().unwrap());
 }
 
+/// Both are there, or none.
+pub fn a_letter_is_settled_with_what_its_run_does_next(place: &dyn Place) {
+    let desk = Desk::at(place);
+    let run = desk.start("f");
+    let id = desk.die(run, 1, "s", "rejected", false).id;
+    let status = || desk.store().dead_show(id).wait().unwrap().unwrap().status;
+    let revived = |seq| RunWrite {
+        settles: vec![(id, DeadStatus::Replayed), (desk.id(), DeadStatus::Discarded)],
+        ..desk.entry(run, seq, Phase::Running)
+    };
+    assert!(desk.write(revived(2)).is_err(), "nobody has claimed the run");
+    assert_eq!(status(), DeadStatus::Open);
+    desk.store().claim(run).wait().unwrap();
+    desk.write(revived(2)).unwrap();
+    assert_eq!(status(), DeadStatus::Replayed);
+    assert!(!desk.store().dead_settle(id, DeadStatus::Discarded).wait().unwrap());
+    assert_eq!(desk.store().flow_counts().wait().unwrap()[0].dead, 0);
+}
+
 /// A replay goes on with the journal that there is.
 pub fn a_dead_run_is_revived_and_finished(place: &dyn Place) {
     let desk = Desk::at(place);

@@ -111,6 +111,7 @@ impl<'a> Desk<'a> {
             checkpoints: Vec::new(),
             phase,
             dead: Vec::new(),
+            settles: Vec::new(),
             at: self.now(),
         }
     }

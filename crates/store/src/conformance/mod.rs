@@ -109,6 +109,7 @@ cases! {
         letters_are_listed_by_every_filter_and_in_pages
         a_payload_is_edited_while_its_letter_is_open
         a_letter_is_settled_once
+        a_letter_is_settled_with_what_its_run_does_next
         a_dead_run_is_revived_and_finished;
     archive:
         runs_are_listed_newest_first_and_in_pages

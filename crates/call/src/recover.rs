@@ -150,7 +150,6 @@ mod tests {
             input: None,
             output: None,
             pagination: None,
-            scopes: Vec::new(),
             deadline: None,
         }
     }

@@ -1,7 +1,9 @@
+use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::shape::Words;
 use crate::{ChannelName, Egress, Owner, SecretRef};
 
 /// Where alerts go.
@@ -89,4 +91,60 @@ pub enum AlertKind {
     TimeBudget,
     /// Answers depart from the contract.
     Drift,
+}
+
+impl AlertKind {
+    /// Every kind there is.
+    pub const ALL: &'static [Self] = <Self as Words>::ALL;
+
+    /// The word for it, as in YAML and JSON.
+    pub fn as_str(self) -> &'static str {
+        self.word()
+    }
+
+    /// The kind that this word means.
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.as_str() == word)
+    }
+
+    /// What has happened, in a few words, for people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::DeadLetter => "dead letter",
+            Self::ErrorRate => "more failures than usual",
+            Self::Credential => "cannot log in",
+            Self::BreakerOpen => "system down, calls held back",
+            Self::Silence => "silence",
+            Self::TimeBudget => "run over its time budget",
+            Self::Drift => "answers depart from the contract",
+        }
+    }
+
+    /// Whether its subject is a flow; else it is a connection, or an operation of one.
+    pub fn is_of_flow(self) -> bool {
+        match self {
+            Self::DeadLetter | Self::ErrorRate | Self::Silence | Self::TimeBudget => true,
+            Self::Credential | Self::BreakerOpen | Self::Drift => false,
+        }
+    }
+}
+
+impl fmt::Display for AlertKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_has_one_word_in_yaml_json_and_everywhere_else() {
+        for kind in AlertKind::ALL {
+            assert_eq!(serde_json::to_string(kind).unwrap(), format!("\"{kind}\""));
+            assert_eq!(AlertKind::of(kind.as_str()), Some(*kind));
+        }
+        assert_eq!(AlertKind::of("dead"), None);
+    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sinew_stdx::{ByteSize, Rate};
 
-use crate::{ConnectionName, Connector, OperationId};
+use crate::{ConnectionName, Connector};
 
 /// Who answers for a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,8 +85,6 @@ pub struct Connection {
     pub headers: Vec<(Arc<str>, Arc<str>)>,
     /// What this system signs its webhooks with.
     pub webhook_secret: Option<SecretRef>,
-    /// The operation that tells whether the system is well, if it has one.
-    pub health: Option<OperationId>,
 }
 
 /// What may be done with a connection.

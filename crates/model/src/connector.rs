@@ -43,8 +43,6 @@ pub struct Operation {
     pub output: Option<Schema>,
     /// How a long answer is cut into pages.
     pub pagination: Option<Pagination>,
-    /// Scopes the credential needs.
-    pub scopes: Vec<Arc<str>>,
     /// Overrides the connection's total deadline for slow operations.
     pub deadline: Option<Duration>,
 }

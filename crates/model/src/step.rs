@@ -158,7 +158,7 @@ pub struct Each {
     pub concurrency: NonZeroU32,
     /// Items per iteration, if more than one.
     pub batch: Option<NonZeroU32>,
-    /// The steps. No waits, approvals, further `each` or awaited sub-flows inside.
+    /// The steps. No waits, approvals, undos, further `each` or awaited sub-flows inside.
     pub block: Block,
     /// Folds the items' values as they arrive, in any order.
     pub reduce: Option<Reduce>,

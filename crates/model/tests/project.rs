@@ -105,6 +105,7 @@ steps:
       retry: { attempts: 8, base: 1s, max: 10m }
       undo: { call: billing.voidInvoice, with: { id: invoice.id }}
   - note: { call: crm.addNote, with: { deal: trigger.deal_id, text: '"Invoice " & invoice.number' }}
+on_failure: undo
 on_dead: { alert: [ops-chat] }
 "#;
 
@@ -122,7 +123,7 @@ fn the_first_example_reads_as_it_is_meant() {
     assert_eq!((invoice.retry.attempts.get(), invoice.retry.backoff.max), (8, Duration::from_mins(10)));
     assert_eq!(step(&flow, "invoice").undo.as_ref().unwrap().operation.as_str(), "voidInvoice");
     assert_eq!(flow.alerts[0].as_str(), "ops-chat");
-    assert_eq!(flow.on_failure, OnFailure::DeadLetter);
+    assert_eq!(flow.on_failure, OnFailure::Undo);
     assert_eq!((flow.place.line, flow.place.column), (2, 7));
 }
 
@@ -272,11 +273,28 @@ fn reasons_are_spelt_as_the_engine_spells_them() {
 fn an_undo_sees_its_own_step_and_nothing_later() {
     let of = |with: &str| {
         refused(&format!(
-            "trigger: manual\nsteps:\n  - a: {{ call: billing.createInvoice, undo: {{ call: billing.voidInvoice, with: {{ id: {with} }} }} }}\n  - b: {{ map: 1 }}\n"
+            "trigger: manual\nsteps:\n  - a: {{ call: billing.createInvoice, undo: {{ call: billing.voidInvoice, with: {{ id: {with} }} }} }}\n  - b: {{ map: 1 }}\non_failure: undo\n"
         ))
     };
     assert_eq!(of("a.id"), "");
     assert!(of("b.id").contains("`b` is not known here"), "{}", of("b.id"));
+}
+
+#[test]
+fn an_undo_that_would_never_run_is_refused() {
+    const UNDONE: &str =
+        "a: { call: billing.createInvoice, undo: { call: billing.voidInvoice, with: { id: a.id } } }";
+    let of = |policy: &str| refused(&format!("trigger: manual\nsteps: [{{ {UNDONE} }}]\n{policy}"));
+    assert_eq!(of("on_failure: undo"), "");
+    for policy in ["", "on_failure: dead_letter"] {
+        let found = of(policy);
+        assert!(found.contains("SNW-1315") && found.contains("on_failure: undo"), "{policy}: {found}");
+    }
+    let inside = format!("{{ each: {{ items: trigger.x, steps: [{{ {UNDONE} }}] }} }}");
+    for policy in ["", "on_failure: undo"] {
+        let found = refused(&format!("trigger: manual\nsteps: [{{ all: {inside} }}]\n{policy}"));
+        assert!(found.contains("SNW-1308") && !found.contains("SNW-1315"), "{policy}: {found}");
+    }
 }
 
 #[test]

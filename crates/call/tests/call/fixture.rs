@@ -123,7 +123,6 @@ fn connection(url: &str) -> Connection {
         response_max: ByteSize(64 * 1024),
         headers: Vec::new(),
         webhook_secret: None,
-        health: None,
     }
 }
 
@@ -143,7 +142,6 @@ fn operation(id: &str, effect: Effect, idempotency: Idempotency, method: &str, p
         input: None,
         output: None,
         pagination: None,
-        scopes: Vec::new(),
         deadline: None,
     }
 }

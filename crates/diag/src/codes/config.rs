@@ -83,4 +83,6 @@ codes! {
     NOT_PAGINATED = "SNW-1313", "An operation without pages";
     /// A retry that could double an effect.
     RETRY_WITHOUT_IDEMPOTENCY = "SNW-1314", "A retry that could double an effect";
+    /// An undo that never runs.
+    UNDO_NEVER = "SNW-1315", "An undo that never runs";
 }

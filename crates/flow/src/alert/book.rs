@@ -26,27 +26,8 @@ impl Topic {
 
     /// The key in the store: `dead_letter:lead-intake`.
     pub(crate) fn key(&self) -> Arc<str> {
-        format!("{}:{}", word(self.kind), self.subject).into()
+        format!("{}:{}", self.kind, self.subject).into()
     }
-}
-
-/// The word for a kind, as in JSON.
-pub(crate) fn word(kind: AlertKind) -> &'static str {
-    match kind {
-        AlertKind::DeadLetter => "dead_letter",
-        AlertKind::ErrorRate => "error_rate",
-        AlertKind::Credential => "credential",
-        AlertKind::BreakerOpen => "breaker_open",
-        AlertKind::Silence => "silence",
-        AlertKind::TimeBudget => "time_budget",
-        AlertKind::Drift => "drift",
-    }
-}
-
-fn kind_of(word_given: &str) -> Option<AlertKind> {
-    use AlertKind::{BreakerOpen, Credential, DeadLetter, Drift, ErrorRate, Silence, TimeBudget};
-    let all = [DeadLetter, ErrorRate, Credential, BreakerOpen, Silence, TimeBudget, Drift];
-    all.into_iter().find(|kind| word(*kind) == word_given)
 }
 
 /// An alert that is open.
@@ -95,7 +76,7 @@ impl Book {
     /// Takes over what an earlier life left open. It was told then, and is not told again.
     pub(crate) fn restore(&mut self, records: Vec<AlertRecord>, now: Timestamp) {
         for record in records {
-            let Some(kind) = kind_of(&record.kind).filter(|_| record.state == AlertState::Open) else {
+            let Some(kind) = AlertKind::of(&record.kind).filter(|_| record.state == AlertState::Open) else {
                 continue;
             };
             let age = now.since(record.opened_at);
@@ -208,7 +189,7 @@ impl OpenAlert {
     fn record(&self, topic: &Topic, closed_at: Option<Timestamp>) -> AlertRecord {
         AlertRecord {
             key: topic.key(),
-            kind: word(topic.kind).into(),
+            kind: topic.kind.as_str().into(),
             subject: Arc::clone(&topic.subject),
             message: Arc::clone(&self.message),
             state: if closed_at.is_some() { AlertState::Closed } else { AlertState::Open },
@@ -289,15 +270,5 @@ mod tests {
         assert!(book.unsaved().is_empty());
         book.save_again(&topic());
         assert_eq!(book.unsaved().len(), 1);
-    }
-
-    #[test]
-    fn every_kind_is_found_again_by_its_word() {
-        for kind in
-            ["dead_letter", "error_rate", "credential", "breaker_open", "silence", "time_budget", "drift"]
-        {
-            assert_eq!(word(kind_of(kind).unwrap()), kind);
-            assert_eq!(serde_json::to_string(&kind_of(kind)).unwrap(), format!("\"{kind}\""));
-        }
     }
 }

@@ -17,8 +17,8 @@ use super::signal::Signal;
 use super::{facts, message, silence};
 use crate::Engine;
 
-/// Alerts that are taken over from an earlier life.
-const RESTORED_MAX: u32 = 10_000;
+/// Alerts that are taken over from an earlier life: the most that the store lists at once.
+const RESTORED_MAX: u32 = 1000;
 /// A drift or an overrun that was not seen for so long is over.
 const QUIET: Duration = Duration::from_mins(30);
 /// How many ticks apart silence is judged, and what is open is compared with how things are.
@@ -55,7 +55,14 @@ impl Desk {
     ) -> Self {
         let mut book = Book::default();
         match store.alert_list(true, RESTORED_MAX).await {
-            Ok(records) => book.restore(records, now),
+            Ok(records) => {
+                if records.len() >= RESTORED_MAX as usize {
+                    tracing::warn!(
+                        "more than {RESTORED_MAX} alerts were open; the oldest of them may be told again"
+                    );
+                }
+                book.restore(records, now);
+            }
             Err(error) => tracing::error!(%error, "earlier alerts cannot be read; they may be told again"),
         }
         Self {
@@ -309,11 +316,11 @@ impl Desk {
         }
     }
 
-    /// Closes alerts about what is not in the project any more.
+    /// Closes alerts about what is not in the project any more. Dead letters outlive their flow: somebody still has to
+    /// decide about them.
     fn forget_gone(&mut self, now: Timestamp) {
-        use AlertKind::{BreakerOpen, Credential, Drift, ErrorRate, Silence, TimeBudget};
-        for kind in [BreakerOpen, Credential, Drift, ErrorRate, Silence, TimeBudget] {
-            for (topic, _) in self.book.of_kind(kind) {
+        for kind in AlertKind::ALL.iter().filter(|kind| **kind != AlertKind::DeadLetter) {
+            for (topic, _) in self.book.of_kind(*kind) {
                 if !facts::exists(&topic, &self.snapshot) {
                     self.close(&topic, "it is not in the project any more", now);
                 }

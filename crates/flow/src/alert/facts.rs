@@ -23,16 +23,9 @@ fn base(topic: &Topic) -> &str {
     subject.split(['.', '/']).next().unwrap_or(subject)
 }
 
-fn is_of_flow(kind: AlertKind) -> bool {
-    match kind {
-        AlertKind::DeadLetter | AlertKind::ErrorRate | AlertKind::Silence | AlertKind::TimeBudget => true,
-        AlertKind::Credential | AlertKind::BreakerOpen | AlertKind::Drift => false,
-    }
-}
-
 /// Whether what a topic is about is in the project.
 pub(crate) fn exists(topic: &Topic, snapshot: &Snapshot) -> bool {
-    if is_of_flow(topic.kind) {
+    if topic.kind.is_of_flow() {
         snapshot.flows.contains_key(base(topic))
     } else {
         snapshot.connections.contains_key(base(topic))
@@ -42,7 +35,7 @@ pub(crate) fn exists(topic: &Topic, snapshot: &Snapshot) -> bool {
 /// What is known of the subject.
 pub(crate) fn of(topic: &Topic, snapshot: &Snapshot) -> Facts {
     let name = base(topic);
-    let (owner, place) = if is_of_flow(topic.kind) {
+    let (owner, place) = if topic.kind.is_of_flow() {
         let flow = FlowName::new(name).ok().and_then(|name| snapshot.flows.get(&name));
         (flow.map(|flow| flow.owner.clone()), format!("flow `{name}`"))
     } else {
@@ -64,7 +57,7 @@ pub(crate) fn of(topic: &Topic, snapshot: &Snapshot) -> Facts {
 
 /// The channels that hear of it: those its flow names, else all; and of these those that want its kind.
 pub(crate) fn channels(topic: &Topic, snapshot: &Snapshot) -> Vec<Arc<AlertChannel>> {
-    let flow = if is_of_flow(topic.kind) { snapshot.flows.get(base(topic)) } else { None };
+    let flow = if topic.kind.is_of_flow() { snapshot.flows.get(base(topic)) } else { None };
     let named = flow.map(|flow| flow.alerts.as_slice()).unwrap_or_default();
     let heard =
         snapshot.channels.values().filter(|channel| named.is_empty() || named.contains(&channel.name));

@@ -1,10 +1,10 @@
 //! What people read.
 
 use serde::Serialize;
-use sinew_model::{AlertKind, Owner};
+use sinew_model::Owner;
 use sinew_stdx::{Json, show_duration};
 
-use super::book::{Change, Notice, word};
+use super::book::{Change, Notice};
 use super::facts::Facts;
 
 /// A message, in the forms that channels take.
@@ -47,21 +47,9 @@ struct EventOwner<'a> {
     runbook: &'a str,
 }
 
-fn title(kind: AlertKind) -> &'static str {
-    match kind {
-        AlertKind::DeadLetter => "dead letter",
-        AlertKind::ErrorRate => "more failures than usual",
-        AlertKind::Credential => "cannot log in",
-        AlertKind::BreakerOpen => "system down, calls held back",
-        AlertKind::Silence => "silence",
-        AlertKind::TimeBudget => "run over its time budget",
-        AlertKind::Drift => "answers depart from the contract",
-    }
-}
-
 /// Writes a message.
 pub(crate) fn compose(notice: &Notice, facts: &Facts) -> Message {
-    let what = title(notice.topic.kind);
+    let what = notice.topic.kind.title();
     let (event, subject) = match notice.change {
         Change::Opened => ("alert.opened", format!("{what}: {}", facts.place)),
         Change::Repeated(times) => {
@@ -73,7 +61,7 @@ pub(crate) fn compose(notice: &Notice, facts: &Facts) -> Message {
         r#type: event,
         timestamp: notice.at.to_string(),
         data: Data {
-            kind: word(notice.topic.kind),
+            kind: notice.topic.kind.as_str(),
             subject: &notice.topic.subject,
             message: &notice.message,
             count: notice.count,
@@ -118,6 +106,7 @@ fn text(subject: &str, notice: &Notice, facts: &Facts) -> String {
 
 #[cfg(test)]
 mod tests {
+    use sinew_model::AlertKind;
     use sinew_stdx::Timestamp;
 
     use super::*;

@@ -81,11 +81,11 @@ impl Reader<'_> {
         None
     }
 
-    /// Says that a connector has no such operation.
+    /// Says that a connection's connector has no such operation.
     pub(crate) fn unknown_operation(
         &mut self,
         connector: &Connector,
-        by: Option<&str>,
+        connection: &str,
         wrong: &str,
         place: &Place,
     ) {
@@ -93,9 +93,9 @@ impl Reader<'_> {
         if declared.is_some_and(|ids| ids.contains(wrong)) {
             return;
         }
-        let shown = |id: &str| by.map_or_else(|| id.to_owned(), |connection| format!("{connection}.{id}"));
-        let names: Vec<String> = declared.into_iter().flatten().map(|id| shown(id)).collect();
-        let wrong = shown(wrong);
+        let names: Vec<String> =
+            declared.into_iter().flatten().map(|id| format!("{connection}.{id}")).collect();
+        let wrong = format!("{connection}.{wrong}");
         let message = format!("unknown operation `{wrong}`");
         self.unknown(
             config::UNKNOWN_OPERATION,
@@ -114,7 +114,7 @@ impl Reader<'_> {
         let place = node.place.clone();
         let connection = self.connection(connection_name, &place)?;
         let Some(operation) = connection.connector.operations.get(operation_id).cloned() else {
-            self.unknown_operation(&connection.connector, Some(connection_name), operation_id, &place);
+            self.unknown_operation(&connection.connector, connection_name, operation_id, &place);
             return None;
         };
         if operation.effect != Effect::Read && connection.access == Access::Read {

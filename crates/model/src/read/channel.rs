@@ -4,7 +4,9 @@ use std::sync::Arc;
 use sinew_diag::{Diagnostic, codes::config};
 
 use crate::raw::Node;
-use crate::shape::{CHANNEL_NAME, Record, Resource, Shape, Word, default, one_of, optional, required, word};
+use crate::shape::{
+    CHANNEL_NAME, Record, Resource, Shape, Words, default, one_of, optional, required, words,
+};
 use crate::{AlertChannel, AlertKind, ChannelKind, ChannelName, EmailTls, SecretRef, UrlOrSecret};
 
 use super::connection::{EGRESS, egress};
@@ -33,21 +35,25 @@ static CHANNEL: Record = Record {
         one_of("webhook", Shape::Record(&WEBHOOK), "A POST signed by Standard Webhooks 1.0."),
         one_of("email", Shape::Record(&EMAIL), "E-mail by SMTP."),
         one_of("log", Shape::Boolean, "The server's own log.").like("true"),
-        optional("on", Shape::List(&Shape::Word(KINDS)), "Which alerts go there; all if left out.")
-            .like("[dead_letter, silence]"),
+        optional(
+            "on",
+            Shape::List(&Shape::Word(AlertKind::WORDS)),
+            "Which alerts go there; all if left out.",
+        )
+        .like("[dead_letter, silence]"),
         optional("egress", Shape::Record(&EGRESS), "Which addresses may be reached besides public ones."),
     ]],
 };
 
-static KINDS: &[Word] = &[
-    word("dead_letter", "work gave up"),
-    word("error_rate", "more of a flow's runs failed than usual"),
-    word("credential", "a connection could not log in"),
-    word("breaker_open", "a circuit breaker opened"),
-    word("silence", "a trigger that should have fired by now has not"),
-    word("time_budget", "a run takes longer than its budget"),
-    word("drift", "answers depart from the contract"),
-];
+words!(AlertKind {
+    DeadLetter = "dead_letter", "work gave up";
+    ErrorRate = "error_rate", "more of a flow's runs failed than usual";
+    Credential = "credential", "a connection could not log in";
+    BreakerOpen = "breaker_open", "a circuit breaker opened";
+    Silence = "silence", "a trigger that should have fired by now has not";
+    TimeBudget = "time_budget", "a run takes longer than its budget";
+    Drift = "drift", "answers depart from the contract";
+});
 
 static SLACK: Record = Record {
     name: "slack",
@@ -70,7 +76,7 @@ static EMAIL: Record = Record {
     doc: "E-mail by SMTP.",
     fields: &[&[
         required("server", Shape::Text, "`host:port`.").like("smtp.example.com:587"),
-        default("tls", Shape::Word(TLS), "starttls", "How the connection is secured."),
+        default("tls", Shape::Word(EmailTls::WORDS), "starttls", "How the connection is secured."),
         optional("username", Shape::Text, "The user name, if the server asks for one."),
         optional("password", Shape::Secret, "The password, if the server asks for one.")
             .like("secret:mail/password"),
@@ -79,30 +85,21 @@ static EMAIL: Record = Record {
     ]],
 };
 
-static TLS: &[Word] = &[
-    word("wrapper", "TLS from the first byte (port 465)"),
-    word("starttls", "STARTTLS, and nothing without it (port 587)"),
-    word("none", "none; only for servers on loopback or private addresses"),
-];
+words!(EmailTls {
+    Wrapper = "wrapper", "TLS from the first byte (port 465)";
+    StartTls = "starttls", "STARTTLS, and nothing without it (port 587)";
+    None = "none", "none; only for servers on loopback or private addresses";
+});
 
 /// Reads an alert channel.
 pub(crate) fn read(root: &Node, reader: &mut Reader<'_>) -> Option<AlertChannel> {
     let fields = Fields::of(root, &CHANNEL);
-    let kinds = [
-        AlertKind::DeadLetter,
-        AlertKind::ErrorRate,
-        AlertKind::Credential,
-        AlertKind::BreakerOpen,
-        AlertKind::Silence,
-        AlertKind::TimeBudget,
-        AlertKind::Drift,
-    ];
     let kind = kind(fields, reader);
     Some(AlertChannel {
         name: ChannelName::new(fields.said("name")?).ok()?,
         owner: fields.record("owner").and_then(owner::read),
         kind: kind?,
-        on: fields.words("on", &kinds),
+        on: fields.words("on"),
         egress: fields.record("egress").map(egress).unwrap_or_default(),
     })
 }
@@ -141,7 +138,7 @@ fn email(email: Fields<'_>, reader: &mut Reader<'_>) -> Option<ChannelKind> {
         );
         return None;
     }
-    let tls = email.word("tls", &[EmailTls::Wrapper, EmailTls::StartTls, EmailTls::None])?;
+    let tls = email.word("tls")?;
     if tls == EmailTls::None && host.trim_matches(['[', ']']).parse().is_ok_and(is_public) {
         reader.error(config::INVALID_VALUE, "`tls: none` to a public address", email.place("tls"));
     }

@@ -4,12 +4,12 @@ use sinew_diag::{Diagnostic, codes::config};
 
 use crate::raw::Node;
 use crate::shape::{
-    CONNECTION_NAME, CONNECTOR_ID, HEADER, OPERATION_ID, Record, Resource, Shape, Word, default, one_of,
-    optional, required, word,
+    CONNECTION_NAME, CONNECTOR_ID, HEADER, Record, Resource, Shape, Word, Words, default, one_of, optional,
+    required, word, words,
 };
 use crate::{
     Access, AddressKind, Auth, Breaker, ClientAuthentication, Connection, ConnectionName, Connector,
-    ConnectorId, Deadlines, Effect, Egress, KeyLocation, OperationId,
+    ConnectorId, Deadlines, Egress, KeyLocation,
 };
 
 use super::fields::Fields;
@@ -44,7 +44,7 @@ static CONNECTION: Record = Record {
             .like("https://crm.example.com/v1"),
         required("auth", Shape::WordOr(NO_AUTH, &Shape::Record(&AUTH)), "How to log in.")
             .like("{ bearer: secret:crm/token }"),
-        default("access", Shape::Word(ACCESS), "read", "What may be done with it."),
+        default("access", Shape::Word(Access::WORDS), "read", "What may be done with it."),
         optional(
             "budget",
             Shape::Record(&BUDGET),
@@ -63,12 +63,13 @@ static CONNECTION: Record = Record {
         )
         .like("{ Accept-Language: en }"),
         optional("webhook_secret", Shape::Secret, "What the system signs its webhooks with."),
-        optional("health", Shape::Name(&OPERATION_ID), "The `read` operation that tells whether the system is well."),
     ]],
 };
 
-static ACCESS: &[Word] =
-    &[word("read", "only operations whose effect is `read`"), word("write", "all operations")];
+words!(Access {
+    Read = "read", "only operations whose effect is `read`";
+    Write = "write", "all operations";
+});
 static NO_AUTH: &[Word] = &[word("none", "the system asks for no credential")];
 
 static AUTH: Record = Record {
@@ -118,7 +119,7 @@ static OAUTH2: Record = Record {
         optional("audience", Shape::Text, "The `audience` parameter, which some providers ask for."),
         default(
             "client_auth",
-            Shape::Word(CLIENT_AUTH),
+            Shape::Word(ClientAuthentication::WORDS),
             "basic",
             "How the client names itself (section 2.3.1).",
         ),
@@ -126,7 +127,10 @@ static OAUTH2: Record = Record {
 };
 
 static GRANTS: &[Word] = &[word("client_credentials", "the client acts for itself (section 4.4)")];
-static CLIENT_AUTH: &[Word] = &[word("basic", "in an HTTP Basic header"), word("body", "in the form body")];
+words!(ClientAuthentication {
+    Basic = "basic", "in an HTTP Basic header";
+    Body = "body", "in the form body";
+});
 
 static BUDGET: Record = Record {
     name: "budget",
@@ -162,16 +166,15 @@ static BREAKER: Record = Record {
 pub(crate) static EGRESS: Record = Record {
     name: "egress",
     doc: "Which addresses may be reached besides public ones. Metadata services of clouds are never reached.",
-    fields: &[&[
-        required("allow", Shape::List(&Shape::Word(ADDRESSES)), "Kinds of address.").like("[private]")
-    ]],
+    fields: &[&[required("allow", Shape::List(&Shape::Word(AddressKind::WORDS)), "Kinds of address.")
+        .like("[private]")]],
 };
 
-static ADDRESSES: &[Word] = &[
-    word("loopback", "127.0.0.0/8, ::1"),
-    word("private", "RFC 1918, RFC 6598 and RFC 4193 ranges"),
-    word("link_local", "169.254.0.0/16, fe80::/10"),
-];
+words!(AddressKind {
+    Loopback = "loopback", "127.0.0.0/8, ::1";
+    Private = "private", "RFC 1918, RFC 6598 and RFC 4193 ranges";
+    LinkLocal = "link_local", "169.254.0.0/16, fe80::/10";
+});
 
 /// Headers that carry credentials, which never stand in a file in clear.
 const CREDENTIAL_HEADERS: &[&str] =
@@ -187,14 +190,13 @@ pub(crate) fn read(root: &Node, reader: &mut Reader<'_>) -> Option<Connection> {
     let connector = connector(fields, reader);
     let auth = auth(fields, base_url.as_deref());
     let headers = headers(fields, reader);
-    let health = connector.as_ref().and_then(|connector| health(fields, connector, reader));
     Some(Connection {
         name: ConnectionName::new(fields.said("name")?).ok()?,
         connector: connector?,
         owner: owner::read(fields.record("owner")?)?,
         base_url: base_url?,
         auth: auth?,
-        access: fields.word("access", &[Access::Read, Access::Write])?,
+        access: fields.word("access")?,
         budget: fields.record("budget").and_then(|budget| budget.rate("rate")),
         concurrency_max: fields.positive("concurrency")?,
         deadlines: fields.record("deadlines").map_or_else(|| Some(Deadlines::default()), deadlines)?,
@@ -203,7 +205,6 @@ pub(crate) fn read(root: &Node, reader: &mut Reader<'_>) -> Option<Connection> {
         response_max: fields.size("response_max")?,
         headers,
         webhook_secret: fields.secret("webhook_secret"),
-        health,
     })
 }
 
@@ -226,23 +227,6 @@ fn connector(fields: Fields<'_>, reader: &mut Reader<'_>) -> Option<Arc<Connecto
         );
     }
     None
-}
-
-fn health(fields: Fields<'_>, connector: &Connector, reader: &mut Reader<'_>) -> Option<OperationId> {
-    let node = fields.node("health")?;
-    let text = node.text()?;
-    let Some(operation) = connector.operations.get(text) else {
-        reader.unknown_operation(connector, None, text, &node.place);
-        return None;
-    };
-    if operation.effect != Effect::Read {
-        reader.error(
-            config::NOT_A_READ,
-            format!("`health` needs a `read`, which `{text}` is not"),
-            node.place.clone(),
-        );
-    }
-    Some(operation.id.clone())
 }
 
 fn headers(fields: Fields<'_>, reader: &mut Reader<'_>) -> Vec<(Arc<str>, Arc<str>)> {
@@ -308,8 +292,7 @@ fn client_credentials(oauth2: Fields<'_>, base_url: Option<&str>) -> Option<Auth
         client_secret: oauth2.secret("client_secret")?,
         scopes: oauth2.texts("scopes"),
         audience: oauth2.text("audience"),
-        client_authentication: oauth2
-            .word("client_auth", &[ClientAuthentication::Basic, ClientAuthentication::Body])?,
+        client_authentication: oauth2.word("client_auth")?,
     })
 }
 
@@ -327,8 +310,7 @@ fn breaker(fields: Fields<'_>) -> Option<Breaker> {
 
 /// Reads which addresses may be reached.
 pub(crate) fn egress(fields: Fields<'_>) -> Egress {
-    let kinds = [AddressKind::Loopback, AddressKind::Private, AddressKind::LinkLocal];
-    Egress { allow: fields.words("allow", &kinds).into_iter().collect() }
+    Egress { allow: fields.words("allow").into_iter().collect() }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use sinew_stdx::{ByteSize, Rate, parse_duration};
 
 use crate::SecretRef;
 use crate::raw::{Entry, Literal, Node};
-use crate::shape::{Need, Record, Shape};
+use crate::shape::{Need, Record, Shape, Words};
 
 /// The fields of a map that follows a record. What was refused by the check reads as absent.
 #[derive(Clone, Copy)]
@@ -109,27 +109,17 @@ impl<'a> Fields<'a> {
         SecretRef::new(self.said(name)?)
     }
 
-    /// The meaning of the field's word; `meanings` stand in the order of its words.
-    pub(crate) fn word<T: Copy>(self, name: &str, meanings: &[T]) -> Option<T> {
-        let (Shape::Word(words) | Shape::WordOr(words, _)) = self.record.field(name)?.shape else {
-            return None;
-        };
-        debug_assert_eq!(words.len(), meanings.len(), "the words of `{name}` and their meanings differ");
-        let said = self.said(name)?;
-        let index = words.iter().position(|w| w.word == said)?;
-        meanings.get(index).copied()
+    /// The meaning of the field's word.
+    pub(crate) fn word<T: Words>(self, name: &str) -> Option<T> {
+        if let Some(Shape::Word(words)) = self.record.field(name).map(|field| field.shape) {
+            debug_assert!(words.iter().all(|w| meaning::<T>(w.word).is_some()), "`{name}` has other words");
+        }
+        meaning(self.said(name)?)
     }
 
-    /// The meanings of a list of words, as [`Fields::word`].
-    pub(crate) fn words<T: Copy>(self, name: &str, meanings: &[T]) -> Vec<T> {
-        let Some(Shape::List(Shape::Word(words))) = self.record.field(name).map(|field| field.shape) else {
-            return Vec::new();
-        };
-        debug_assert_eq!(words.len(), meanings.len(), "the words of `{name}` and their meanings differ");
-        let said = self.items(name).iter().filter_map(Node::text);
-        said.filter_map(|said| words.iter().position(|w| w.word == said))
-            .filter_map(|index| meanings.get(index).copied())
-            .collect()
+    /// The meanings of a list of words.
+    pub(crate) fn words<T: Words>(self, name: &str) -> Vec<T> {
+        self.items(name).iter().filter_map(Node::text).filter_map(meaning).collect()
     }
 
     /// The texts of a list.
@@ -141,4 +131,9 @@ impl<'a> Fields<'a> {
     pub(crate) fn items(self, name: &str) -> &'a [Node] {
         self.node(name).map_or(&[], Node::items)
     }
+}
+
+/// What a word means.
+fn meaning<T: Words>(word: &str) -> Option<T> {
+    T::ALL.iter().copied().find(|meaning| meaning.word() == word)
 }

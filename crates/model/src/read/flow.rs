@@ -5,7 +5,7 @@ use sinew_mapping::Reads;
 
 use crate::raw::Node;
 use crate::shape::{
-    CHANNEL_NAME, FLOW_NAME, Record, Resource, Shape, Word, default, optional, required, word,
+    CHANNEL_NAME, FLOW_NAME, Record, Resource, Shape, Words, default, optional, required, words,
 };
 use crate::{ChannelName, Flow, FlowLimits, FlowName, FlowVersion, KeyPolicy, OnFailure, Priority};
 
@@ -54,37 +54,46 @@ static FLOW: Record = Record {
             .like("{ invoice: invoice.id }"),
         default(
             "on_failure",
-            Shape::Word(ON_FAILURE),
+            Shape::Word(OnFailure::WORDS),
             "dead_letter",
             "What happens when a step fails for good and nothing catches it.",
         ),
         optional("on_dead", Shape::Record(&ON_DEAD), "What a dead letter means for others."),
         default(
             "priority",
-            Shape::Word(PRIORITY),
+            Shape::Word(Priority::WORDS),
             "interactive",
             "Who goes first when there is not enough for all.",
         ),
         optional("limits", Shape::Record(&LIMITS), "Its bounds."),
         optional("silence", Shape::Duration, "Alert when it was not triggered for so long.").like("26h"),
-        default("keep", Shape::Word(KEEP), "read", "What is stored of payloads and answers."),
+        default("keep", Shape::Word(Keep::WORDS), "read", "What is stored of payloads and answers."),
     ]],
 };
 
-static ON_FAILURE: &[Word] = &[
-    word("dead_letter", "the work is kept whole, ready to be replayed"),
-    word("undo", "steps done so far are undone in reverse order; if that fails too, a dead letter is kept"),
-];
-static PRIORITY: &[Word] =
-    &[word("interactive", "somebody waits for it"), word("batch", "it may take its time")];
-static KEEP: &[Word] = &[
-    word("read", "only what expressions read; the rest is dropped before anything is stored"),
-    word("all", "everything, for looking into while building"),
-];
-static KEY_POLICY: &[Word] = &[
-    word("block", "runs behind it that have the same key wait until it is replayed or discarded"),
-    word("pass", "they go on"),
-];
+words!(OnFailure {
+    DeadLetter = "dead_letter", "the work is kept whole, ready to be replayed";
+    Undo = "undo", "steps done so far are undone in reverse order; if that fails too, a dead letter is kept";
+});
+words!(Priority {
+    Interactive = "interactive", "somebody waits for it";
+    Batch = "batch", "it may take its time";
+});
+words!(Keep {
+    Read = "read", "only what expressions read; the rest is dropped before anything is stored";
+    All = "all", "everything, for looking into while building";
+});
+words!(KeyPolicy {
+    Block = "block", "runs behind it that have the same key wait until it is replayed or discarded";
+    Pass = "pass", "they go on";
+});
+
+/// What is stored of payloads and answers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    Read,
+    All,
+}
 
 static ON_DEAD: Record = Record {
     name: "on_dead",
@@ -92,7 +101,7 @@ static ON_DEAD: Record = Record {
     fields: &[&[
         default(
             "key",
-            Shape::Word(KEY_POLICY),
+            Shape::Word(KeyPolicy::WORDS),
             "block",
             "What becomes of the runs behind it that have the same key.",
         ),
@@ -135,11 +144,13 @@ pub(crate) struct ReadFlow {
 pub(crate) fn read(root: &Node, source: &str, reader: &mut Reader<'_>) -> Option<ReadFlow> {
     let fields = Fields::of(root, &FLOW);
     let trigger = trigger::read(fields, reader);
-    let mut steps = StepReader::new(reader);
+    let on_failure = fields.word("on_failure");
+    // A word that is none has been reported; it says nothing about the steps.
+    let mut steps = StepReader::new(reader, on_failure.unwrap_or(OnFailure::Undo));
     let mut block = steps.steps(fields.node("steps"));
     let result = fields.node("result").and_then(|node| steps.mapping(Some(node)));
     let (mut total, sub_flows) = steps.finish();
-    if fields.word("keep", &[false, true]) == Some(true) {
+    if fields.word("keep") == Some(Keep::All) {
         total = Reads::Everything;
     }
     keep::assign(&mut block, &Reads::nothing(), &total);
@@ -154,12 +165,10 @@ pub(crate) fn read(root: &Node, source: &str, reader: &mut Reader<'_>) -> Option
         trigger: trigger?,
         block,
         result,
-        on_failure: fields.word("on_failure", &[OnFailure::DeadLetter, OnFailure::Undo])?,
-        on_dead_key: on_dead.map_or(Some(KeyPolicy::Block), |on_dead| {
-            on_dead.word("key", &[KeyPolicy::Block, KeyPolicy::Pass])
-        })?,
+        on_failure: on_failure?,
+        on_dead_key: on_dead.map_or(Some(KeyPolicy::Block), |on_dead| on_dead.word("key"))?,
         alerts,
-        priority: fields.word("priority", &[Priority::Interactive, Priority::Batch])?,
+        priority: fields.word("priority")?,
         limits: fields.record("limits").map_or_else(|| Some(FlowLimits::default()), limits)?,
         silence: fields.duration("silence"),
         keep_trigger: total.under("trigger"),

@@ -5,8 +5,8 @@ use sinew_diag::{Diagnostic, codes::config};
 
 use crate::raw::Node;
 use crate::shape::{
-    FIELD, HEADER, NameShape, OPERATION_ID, OPERATION_PATH, Record, Shape, Word, default, one_of, optional,
-    required, word,
+    FIELD, HEADER, NameShape, OPERATION_ID, OPERATION_PATH, Record, Shape, Word, Words, default, one_of,
+    optional, required, word, words,
 };
 use crate::{BodyKind, Effect, HttpBinding, Idempotency, Operation, OperationId, Pagination};
 
@@ -25,7 +25,11 @@ pub(crate) static OPERATION: Record = Record {
         one_of("patch", PATH, "PATCH this path; a `write` with a JSON body."),
         one_of("delete", PATH, "DELETE this path; `destructive`, without a body, may be repeated."),
         default("description", Shape::Text, "", "What it does, for people."),
-        optional("effect", Shape::Word(EFFECTS), "What it does to the system, if the method does not tell."),
+        optional(
+            "effect",
+            Shape::Word(Effect::WORDS),
+            "What it does to the system, if the method does not tell.",
+        ),
         optional(
             "idempotency",
             Shape::WordOr(IDEMPOTENCY, &Shape::Record(&KEY)),
@@ -53,8 +57,6 @@ pub(crate) static OPERATION: Record = Record {
             Shape::Record(&PROBE),
             "How to find out whether a call whose answer was lost took effect.",
         ),
-        optional("scopes", Shape::List(&Shape::Text), "Scopes the credential needs.")
-            .like("[invoices.write]"),
         optional(
             "deadline",
             Shape::Duration,
@@ -66,11 +68,11 @@ pub(crate) static OPERATION: Record = Record {
 const PATH: Shape = Shape::Name(&OPERATION_PATH);
 static ID: &NameShape = &OPERATION_ID;
 
-static EFFECTS: &[Word] = &[
-    word("read", "nothing"),
-    word("write", "creates or changes"),
-    word("destructive", "removes, or cannot be taken back"),
-];
+words!(Effect {
+    Read = "read", "nothing";
+    Write = "write", "creates or changes";
+    Destructive = "destructive", "removes, or cannot be taken back";
+});
 static IDEMPOTENCY: &[Word] =
     &[word("natural", "the second call has no further effect"), word("none", "it acts twice")];
 static KEY: Record = Record {
@@ -179,9 +181,7 @@ pub(crate) fn read(
     let pagination = fields.record("paginate").map(|paginate| pagination(paginate, reader));
     let (verb, path) = fields.alternative()?;
     let method = verb.to_ascii_uppercase();
-    let effect = fields
-        .word("effect", &[Effect::Read, Effect::Write, Effect::Destructive])
-        .unwrap_or_else(|| effect_of(&method));
+    let effect = fields.word("effect").unwrap_or_else(|| effect_of(&method));
     let http = HttpBinding {
         path: Arc::from(path.text()?),
         parameters: parameters::read(path, fields, input.as_ref(), reader),
@@ -198,7 +198,6 @@ pub(crate) fn read(
         input,
         output,
         pagination: pagination.flatten(),
-        scopes: fields.texts("scopes"),
         deadline: fields.duration("deadline"),
     };
     parameters::check_operation(&operation, fields, reader);

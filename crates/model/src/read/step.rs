@@ -6,14 +6,14 @@ use sinew_mapping::{Expression, FieldTree, Mapping, Reads};
 use crate::raw::{Entry, Node};
 use crate::shape::variant_of;
 use crate::{
-    Approve, Arm, Block, Branch, Call, Catch, Each, EachSource, Effect, Emit, EventName, FileFormat,
-    FlowName, Parallel, Reason, Reduce, Step, StepKind, StepName, SubFlow, Wait,
+    Approve, Arm, Block, Branch, Call, Catch, Each, EachSource, Effect, Emit, EventName, FlowName, OnFailure,
+    Parallel, Reason, Reduce, Step, StepKind, StepName, SubFlow, Wait,
 };
 
 use super::call::{self, Found};
 use super::fields::Fields;
 use super::reader::{Names, Reader};
-use super::step_shape::{ARM, STEP};
+use super::step_shape::{ARM, OnReject, STEP};
 
 /// Names that expressions are given, which no step may take.
 const RESERVED: &[&str] = &["trigger", "error", "acc", "result"];
@@ -28,18 +28,21 @@ pub(crate) struct StepReader<'r, 'k> {
     /// What expressions read; one more for each `each` around.
     reads: Vec<Reads>,
     in_each: bool,
+    /// What the flow does when a step fails for good.
+    on_failure: OnFailure,
     /// The flows started by steps.
     pub(crate) sub_flows: Vec<(FlowName, Place)>,
 }
 
 impl<'r, 'k> StepReader<'r, 'k> {
-    pub(crate) fn new(reader: &'r mut Reader<'k>) -> Self {
+    pub(crate) fn new(reader: &'r mut Reader<'k>, on_failure: OnFailure) -> Self {
         Self {
             reader,
             scope: vec!["trigger".to_owned()],
             steps: BTreeMap::new(),
             reads: vec![Reads::nothing()],
             in_each: false,
+            on_failure,
             sub_flows: Vec::new(),
         }
     }
@@ -123,7 +126,7 @@ impl<'r, 'k> StepReader<'r, 'k> {
         let (kind, effect) = self.kind(fields);
         let catch = fields.record("catch").map(|catch| self.catch(catch));
         let undo = if fields.knows("undo") {
-            fields.record("undo").and_then(|undo| self.undo(undo, entry, effect))
+            fields.record("undo").and_then(|undo| self.undo(fields, undo, entry, effect))
         } else {
             None
         };
@@ -171,7 +174,25 @@ impl<'r, 'k> StepReader<'r, 'k> {
         (call, found)
     }
 
-    fn undo(&mut self, fields: Fields<'_>, entry: &Entry, effect: Option<Effect>) -> Option<Call> {
+    fn undo(
+        &mut self,
+        step: Fields<'_>,
+        fields: Fields<'_>,
+        entry: &Entry,
+        effect: Option<Effect>,
+    ) -> Option<Call> {
+        if self.in_each {
+            self.not_in_each(step, "undo", "`undo`");
+        } else if self.on_failure != OnFailure::Undo {
+            self.reader.out.push(
+                Diagnostic::error(
+                    config::UNDO_NEVER,
+                    format!("`{}` says how it is taken back, but its flow takes nothing back", entry.name),
+                )
+                .at(step.place("undo"))
+                .help("say `on_failure: undo` in the flow, or remove `undo`"),
+            );
+        }
         if effect == Some(Effect::Read) {
             self.reader.out.push(
                 Diagnostic::error(
@@ -302,10 +323,7 @@ impl<'r, 'k> StepReader<'r, 'k> {
             _ => {
                 let file = fields.record("file")?;
                 let path = file.node("path").and_then(|node| self.expression(node));
-                Some(EachSource::File {
-                    path: path?,
-                    format: file.word("format", &[FileFormat::Csv, FileFormat::Ndjson])?,
-                })
+                Some(EachSource::File { path: path?, format: file.word("format")? })
             }
         }
     }
@@ -346,7 +364,7 @@ impl<'r, 'k> StepReader<'r, 'k> {
             message: message?,
             by: fields.texts("by"),
             timeout: fields.duration("timeout"),
-            continue_rejected: fields.word("on_reject", &[false, true])?,
+            continue_rejected: fields.word::<OnReject>("on_reject")? == OnReject::Continue,
         }))
     }
 

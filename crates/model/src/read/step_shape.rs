@@ -1,8 +1,9 @@
 //! The tables of steps: one record a kind, told apart by its first field.
 
+use crate::FileFormat;
 use crate::shape::{
-    EVENT_NAME, FLOW_NAME, Field, Record, STEP_NAME, Shape, Variants, Word, default, one_of, optional,
-    required, word,
+    EVENT_NAME, FLOW_NAME, Field, Record, STEP_NAME, Shape, Variants, Words, default, one_of, optional,
+    required, words,
 };
 
 use super::call::{AT_LEAST_ONCE, CALL, PAGES, UNDO};
@@ -40,7 +41,7 @@ static COMMON: &[Field] = &[
 static UNDO_FIELD: &[Field] = &[optional(
     "undo",
     Shape::Record(&UNDO),
-    "How to take the step back when a later one fails and the flow says `on_failure: undo`.",
+    "How to take the step back when a later one fails. The flow has to say `on_failure: undo`; not inside `each`.",
 )];
 
 pub(crate) static CATCH: Record = Record {
@@ -114,7 +115,7 @@ pub(crate) static EACH_STEP: Record = Record {
 
 pub(crate) static EACH: Record = Record {
     name: "each",
-    doc: "The items and the steps. Inside there is no `wait`, no `approve`, no further `each`, and no `flow` that is waited for.",
+    doc: "The items and the steps. Inside there is no `wait`, no `approve`, no `undo`, no further `each`, and no `flow` that is waited for.",
     fields: &[&[
         one_of("items", Shape::Expression, "A list.").like("trigger.lines"),
         one_of("pages", Shape::Record(&PAGED), "The items of a paginated read, page by page."),
@@ -159,14 +160,14 @@ pub(crate) static FILE: Record = Record {
             "Its path, relative to the project's folder; a text in quotes of its own.",
         )
         .like("'\"data/contacts.csv\"'"),
-        required("format", Shape::Word(FORMATS), "How it is written."),
+        required("format", Shape::Word(FileFormat::WORDS), "How it is written."),
     ]],
 };
 
-static FORMATS: &[Word] = &[
-    word("csv", "RFC 4180 with a header line; every field is a text"),
-    word("ndjson", "one JSON value a line"),
-];
+words!(FileFormat {
+    Csv = "csv", "RFC 4180 with a header line; every field is a text";
+    Ndjson = "ndjson", "one JSON value a line";
+});
 
 pub(crate) static REDUCE: Record = Record {
     name: "reduce",
@@ -221,12 +222,21 @@ pub(crate) static APPROVE: Record = Record {
         optional("by", Shape::List(&Shape::Text), "Who may decide; anyone with access if left out.")
             .like("[finance]"),
         optional("timeout", Shape::Duration, "After this time it counts as rejected.").like("2d"),
-        default("on_reject", Shape::Word(ON_REJECT), "fail", "What a rejection does."),
+        default("on_reject", Shape::Word(OnReject::WORDS), "fail", "What a rejection does."),
     ]],
 };
 
-static ON_REJECT: &[Word] =
-    &[word("fail", "the step fails"), word("continue", "the run goes on, with `approved: false`")];
+/// What a rejection does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnReject {
+    Fail,
+    Continue,
+}
+
+words!(OnReject {
+    Fail = "fail", "the step fails";
+    Continue = "continue", "the run goes on, with `approved: false`";
+});
 
 pub(crate) static EMIT_STEP: Record = Record {
     name: "emit step",

@@ -7,8 +7,8 @@ use sinew_stdx::Json;
 
 use crate::raw::Node;
 use crate::shape::{
-    CONNECTION_NAME, EVENT_NAME, Field, HOOK_PATH, Record, Shape, Word, closest, default, one_of, optional,
-    required, word,
+    CONNECTION_NAME, EVENT_NAME, Field, HOOK_PATH, Record, Shape, Word, Words, closest, default, one_of,
+    optional, required, word, words,
 };
 use crate::{
     Answer, Dedupe, Effect, EventName, EventTrigger, Missed, Poll, Schedule, Trigger, Verify, Webhook,
@@ -98,15 +98,15 @@ static SCHEDULE: Record = Record {
         required("cron", Shape::Text, "Five fields, minute first, or six with seconds first.")
             .like("'0 6 * * mon-fri'"),
         default("timezone", Shape::Text, "UTC", "An IANA time zone.").like("Europe/Berlin"),
-        default("missed", Shape::Word(MISSED), "once", "What becomes of fires that were missed."),
+        default("missed", Shape::Word(Missed::WORDS), "once", "What becomes of fires that were missed."),
     ]],
 };
 
-static MISSED: &[Word] = &[
-    word("once", "one run for all of them"),
-    word("skip", "nothing"),
-    word("all", "one run each, oldest first"),
-];
+words!(Missed {
+    Once = "once", "one run for all of them";
+    Skip = "skip", "nothing";
+    All = "all", "one run each, oldest first";
+});
 
 static POLL: Record = Record {
     name: "poll",
@@ -286,11 +286,7 @@ fn schedule(fields: Fields<'_>, reader: &mut Reader<'_>) -> Option<Schedule> {
                 .help(likely.unwrap_or_else(|| "use an IANA name, like `Europe/Berlin` or `UTC`".to_owned())),
         );
     }
-    Some(Schedule {
-        cron: Arc::from(cron),
-        timezone: Arc::from(zone),
-        missed: fields.word("missed", &[Missed::Once, Missed::Skip, Missed::All])?,
-    })
+    Some(Schedule { cron: Arc::from(cron), timezone: Arc::from(zone), missed: fields.word("missed")? })
 }
 
 fn check_cron(text: &str) -> Result<(), String> {

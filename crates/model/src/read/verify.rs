@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::shape::{HEADER, Record, Shape, Word, default, one_of, optional, required, word};
+use crate::shape::{HEADER, Record, Shape, Word, Words, default, one_of, optional, required, word, words};
 use crate::{Verify, VerifyAlgorithm, VerifyEncoding, VerifySigned};
 
 use super::fields::Fields;
@@ -40,8 +40,8 @@ static HMAC: Record = Record {
     fields: &[&[
         required("header", Shape::Name(&HEADER), "The header that holds the signature.")
             .like("X-Crm-Signature"),
-        default("algorithm", Shape::Word(ALGORITHMS), "sha256", "The hash."),
-        default("encoding", Shape::Word(ENCODINGS), "hex", "How the signature is written."),
+        default("algorithm", Shape::Word(VerifyAlgorithm::WORDS), "sha256", "The hash."),
+        default("encoding", Shape::Word(VerifyEncoding::WORDS), "hex", "How the signature is written."),
         optional("prefix", Shape::Text, "What stands before the signature.").like("sha256="),
         optional(
             "timestamp",
@@ -52,13 +52,15 @@ static HMAC: Record = Record {
     ]],
 };
 
-static ALGORITHMS: &[Word] = &[
-    word("sha256", "HMAC-SHA-256"),
-    word("sha512", "HMAC-SHA-512"),
-    word("sha1", "HMAC-SHA-1, for systems that know nothing better"),
-];
-static ENCODINGS: &[Word] =
-    &[word("hex", "hexadecimal, either case"), word("base64", "Base64, standard alphabet")];
+words!(VerifyAlgorithm {
+    Sha256 = "sha256", "HMAC-SHA-256";
+    Sha512 = "sha512", "HMAC-SHA-512";
+    Sha1 = "sha1", "HMAC-SHA-1, for systems that know nothing better";
+});
+words!(VerifyEncoding {
+    Hex = "hex", "hexadecimal, either case";
+    Base64 = "base64", "Base64, standard alphabet";
+});
 
 const TOLERANCE: Duration = Duration::from_mins(5);
 
@@ -80,9 +82,8 @@ pub(crate) fn read(fields: Fields<'_>) -> Option<Verify> {
     };
     Some(Verify::Hmac {
         header: hmac.text("header")?,
-        algorithm: hmac
-            .word("algorithm", &[VerifyAlgorithm::Sha256, VerifyAlgorithm::Sha512, VerifyAlgorithm::Sha1])?,
-        encoding: hmac.word("encoding", &[VerifyEncoding::Hex, VerifyEncoding::Base64])?,
+        algorithm: hmac.word("algorithm")?,
+        encoding: hmac.word("encoding")?,
         prefix: hmac.text("prefix").unwrap_or_default(),
         signed,
     })

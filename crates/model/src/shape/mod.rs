@@ -120,10 +120,38 @@ pub(crate) enum Shape {
 }
 
 /// A word that a field may say.
+#[derive(Clone, Copy)]
 pub(crate) struct Word {
     pub(crate) word: &'static str,
     pub(crate) doc: &'static str,
 }
+
+/// What is said by one of several words: each word, what it tells people and what it means stand in one line of
+/// [`words!`].
+pub(crate) trait Words: Copy + 'static {
+    /// Its words, in the order in which people read them.
+    const WORDS: &'static [Word];
+    /// Their meanings, in the same order.
+    const ALL: &'static [Self];
+    /// The word that means this.
+    fn word(self) -> &'static str;
+}
+
+/// Gives an enum its words. Each variant has one, or the match does not compile.
+macro_rules! words {
+    ($type:ident { $($meaning:ident = $word:literal, $doc:literal;)+ }) => {
+        impl $crate::shape::Words for $type {
+            const WORDS: &'static [$crate::shape::Word] = &[$($crate::shape::word($word, $doc)),+];
+            const ALL: &'static [Self] = &[$(Self::$meaning),+];
+            fn word(self) -> &'static str {
+                match self {
+                    $(Self::$meaning => $word,)+
+                }
+            }
+        }
+    };
+}
+pub(crate) use words;
 
 /// Records told apart by their first field.
 pub(crate) struct Variants {

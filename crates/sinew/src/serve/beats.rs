@@ -15,7 +15,7 @@ use crate::verbs::reload_said;
 /// How often old runs are looked for.
 const RETENTION_EVERY: Duration = Duration::from_mins(1);
 /// Runs deleted in one transaction, and the rest that the store gets in between.
-const RETENTION_BATCH: u32 = 250;
+const RETENTION_BATCH: u32 = 200;
 const RETENTION_REST: Duration = Duration::from_millis(20);
 /// How often a project is looked at for changes.
 const LOOK_EVERY: Duration = Duration::from_millis(300);

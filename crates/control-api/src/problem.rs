@@ -4,7 +4,7 @@ use utoipa::ToSchema;
 /// Why a request was not done: problem details (RFC 9457), media type `application/problem+json`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
-    /// The page of the code.
+    /// `urn:sinew:error:` and the code.
     #[serde(rename = "type")]
     pub kind: String,
     /// The kind of problem in a few words.

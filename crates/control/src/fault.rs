@@ -38,7 +38,7 @@ impl Fault {
 
     /// A thing that is not there.
     pub fn missing(what: impl std::fmt::Display) -> Self {
-        Self::new(StatusCode::NOT_FOUND, engine::RESOURCE_GONE, format!("{what} does not exist"))
+        Self::new(StatusCode::NOT_FOUND, store::MISSING, format!("{what} does not exist"))
     }
 
     /// Something that does not fit the state of things.
@@ -57,15 +57,10 @@ impl Fault {
         self
     }
 
-    fn later(mut self, seconds: u32) -> Self {
-        self.retry_after = Some(seconds);
-        self
-    }
-
     /// As problem details (RFC 9457).
     pub(crate) fn problem(&self, correlation_id: &str) -> Problem {
         Problem {
-            kind: format!("https://sinew.dev/errors/{}", self.code),
+            kind: self.code.uri(),
             title: page(self.code.as_str()).map_or("", |page| page.title).to_owned(),
             status: self.status.as_u16(),
             detail: self.detail.clone(),
@@ -77,43 +72,18 @@ impl Fault {
     }
 }
 
-/// The code of what a store says.
-pub fn store_code(error: &StoreError) -> Code {
-    match error {
-        StoreError::Full(_) => store::DISK_FULL,
-        StoreError::Locked(_) => store::IN_USE,
-        StoreError::Newer { .. } => store::NEWER,
-        StoreError::Damaged { .. } => store::DAMAGED,
-        StoreError::Missing(_) => engine::RESOURCE_GONE,
-        _ => store::STORE_FAILED,
-    }
-}
-
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
-        let status = match error {
-            StoreError::Missing(_) => StatusCode::NOT_FOUND,
-            StoreError::Full(_) | StoreError::Closed | StoreError::Locked(_) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
-            _ => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        let fault = Self::new(status, store_code(&error), error.to_string());
-        if status == StatusCode::SERVICE_UNAVAILABLE { fault.later(5) } else { fault }
+        Refusal::from(error).into()
     }
 }
 
 impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
-        let (code, detail) = (refusal.code(), refusal.to_string());
-        match refusal {
-            Refusal::Missing(_) => Self::new(StatusCode::NOT_FOUND, code, detail),
-            Refusal::Conflict(_) => Self::new(StatusCode::CONFLICT, code, detail),
-            Refusal::Unacceptable(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail),
-            Refusal::BacklogFull(_) => Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail).later(5),
-            Refusal::Stopping => Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).later(5),
-            Refusal::Store(error) => error.into(),
-        }
+        let answered = refusal.answered();
+        let status = StatusCode::from_u16(answered.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let fault = Self::new(status, refusal.code(), refusal.to_string());
+        Self { retry_after: answered.retry_after_s, ..fault }
     }
 }
 
@@ -130,25 +100,14 @@ impl IntoResponse for Fault {
 mod tests {
     use super::*;
 
-    fn check(refusal: Refusal) -> (u16, String, Option<u32>) {
-        let fault = Fault::from(refusal);
-        let problem = fault.problem("4bf9");
-        assert!(
-            !problem.title.is_empty()
-                && problem.correlation_id == "4bf9"
-                && problem.kind.ends_with(&problem.code)
-        );
-        (problem.status, problem.code, fault.retry_after)
-    }
-
     #[test]
-    fn every_refusal_has_its_status_and_code() {
-        assert_eq!(check(Refusal::Missing("run X".into())), (404, "SNW-3009".into(), None));
-        assert_eq!(check(Refusal::Conflict("it is over".into())), (409, "SNW-3014".into(), None));
-        assert_eq!(check(Refusal::Unacceptable("deep".into())), (422, "SNW-4001".into(), None));
-        assert_eq!(check(Refusal::BacklogFull("a".into())), (429, "SNW-4002".into(), Some(5)));
-        assert_eq!(check(Refusal::Stopping), (503, "SNW-4002".into(), Some(5)));
-        assert_eq!(check(Refusal::Store(StoreError::Full("/x".into()))), (503, "SNW-5001".into(), Some(5)));
-        assert_eq!(check(Refusal::Store(StoreError::Failed("odd".into()))), (500, "SNW-5009".into(), None));
+    fn a_refusal_is_told_with_its_status_code_and_time_to_wait() {
+        let fault = Fault::from(Refusal::BacklogFull("a".into()));
+        assert_eq!((fault.status.as_u16(), fault.retry_after), (429, Some(10)));
+        let problem = fault.problem("4bf9");
+        assert_eq!((&*problem.code, &*problem.kind), ("SNW-4002", "urn:sinew:error:SNW-4002"));
+        assert_eq!((&*problem.title, &*problem.correlation_id), ("Too much is waiting already", "4bf9"));
+        let gone = Fault::from(StoreError::Missing("run X".into()));
+        assert_eq!((gone.status.as_u16(), gone.code.as_str(), gone.retry_after), (404, "SNW-5008", None));
     }
 }

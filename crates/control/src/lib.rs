@@ -14,7 +14,7 @@ mod view;
 
 pub use app::{Control, ControlOptions};
 pub use cases::project::{Follower, Project, Reloader};
-pub use fault::{Fault, store_code};
+pub use fault::Fault;
 pub use http::serve::RunningControl;
 pub use meters::Meters;
 pub use token::{ControlToken, TokenError};

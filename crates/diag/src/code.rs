@@ -17,6 +17,11 @@ impl Code {
         self.0
     }
 
+    /// The `type` of problem details (RFC 9457). A name, not an address: it is the same wherever the pages are read.
+    pub fn uri(self) -> String {
+        format!("urn:sinew:error:{}", self.0)
+    }
+
     /// The code whose text this is, if there is one.
     pub fn find(text: &str) -> Option<Self> {
         page(text).map(|page| page.code)

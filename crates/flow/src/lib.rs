@@ -21,5 +21,5 @@ pub use engine::{Engine, EngineOptions, RunEnd};
 pub use letters::{LetterDetail, ReplayOptions};
 pub use observe::{NothingObserved, Observer};
 pub use outside::RunDetail;
-pub use refusal::Refusal;
+pub use refusal::{Answered, Refusal};
 pub use submit::{Admission, Submission};

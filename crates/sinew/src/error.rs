@@ -162,7 +162,8 @@ impl From<StoreError> for CliError {
             StoreError::Damaged { .. } => Some("check the path; if it is a store, restore the last backup"),
             _ => None,
         };
-        let mut told = Self::new(Exit::Store, sinew_control::store_code(&error), error.to_string());
+        let text = error.to_string();
+        let mut told = Self::new(Exit::Store, sinew_flow::Refusal::from(error).code(), text);
         told.help = help.map(str::to_owned);
         told
     }
@@ -189,7 +190,7 @@ mod tests {
     fn what_the_server_answers_decides_the_exit_code() {
         assert_eq!(check(400, "SNW-6002"), Exit::Usage);
         assert_eq!(check(401, "SNW-6001"), Exit::Refused);
-        assert_eq!(check(404, "SNW-3009"), Exit::Refused);
+        assert_eq!(check(404, "SNW-5008"), Exit::Refused);
         assert_eq!(check(409, "SNW-3014"), Exit::Refused);
         assert_eq!(check(422, "SNW-6007"), Exit::Failed);
         assert_eq!(check(503, "SNW-5001"), Exit::Store);

@@ -152,7 +152,7 @@ fn bad_requests_to_the_control_api_are_problems_with_a_code() {
     let cases = [
         (control.post_bytes("/v1/runs", deep.as_bytes(), &[]), 400, "SNW-6002"),
         (control.post_bytes("/v1/runs", b"\xff", &[]), 400, "SNW-6002"),
-        (control.post("/v1/runs", &json!({ "flow": "ecko" })), 404, "SNW-3009"),
+        (control.post("/v1/runs", &json!({ "flow": "ecko" })), 404, "SNW-5008"),
         (control.get("/v1/runs?limit=1000000"), 400, "SNW-6002"),
         (control.get("/v1/runs?stauts=dead"), 400, "SNW-6002"),
         (control.get("/v1/nothing"), 404, "SNW-6003"),

@@ -27,8 +27,6 @@ codes! {
     TOO_MANY_RESULTS = "SNW-3011", "Too many results to collect";
     /// Items cannot be read.
     NOT_ITEMS = "SNW-3012", "Items cannot be read";
-    /// Run cancelled.
-    RUN_CANCELLED = "SNW-3013", "Run cancelled";
     /// Not possible in this state.
     STATE_CONFLICT = "SNW-3014", "Not possible in this state";
 }

@@ -18,7 +18,7 @@ codes! {
     /// A run was written to that nobody had claimed.
     NOT_CLAIMED = "SNW-5007", "Run not running here";
     /// There is no such thing.
-    MISSING = "SNW-5008", "Not in the store";
+    MISSING = "SNW-5008", "There is no such thing";
     /// The store failed.
     STORE_FAILED = "SNW-5009", "Store failed";
     /// The store takes no work any more.

@@ -11,11 +11,10 @@ use sinew_stdx::Json;
 use sinew_store::{RunId, StoreError};
 
 use crate::Refusal;
+use crate::refusal::Answered;
 
-/// When a sender may try again: after the backlog was full, the server was stopping, the disk was full.
-const RETRY_BACKLOG_S: u32 = 10;
+/// When a sender may try again, unless the refusal itself says.
 const RETRY_SOON_S: u32 = 5;
-const RETRY_DISK_S: u32 = 30;
 
 /// An answer.
 pub(crate) type Reply = Response<Full<Bytes>>;
@@ -47,9 +46,13 @@ impl Rejection {
     }
 
     pub(crate) fn backlog_full() -> Self {
-        let detail = "as many runs of this flow are waiting as it accepts; send again later";
-        let refused = Self::new(429, codes::trigger::OVERLOADED, detail);
-        Self { retry_after_s: Some(RETRY_BACKLOG_S), ..refused }
+        Refusal::BacklogFull(String::new()).into()
+    }
+
+    /// A refusal, in words that are the sender's business.
+    fn of(refusal: &Refusal, detail: impl Into<String>) -> Self {
+        let Answered { status, retry_after_s } = refusal.answered();
+        Self { retry_after_s, ..Self::new(status, refusal.code(), detail) }
     }
 
     /// The same, naming a run.
@@ -66,16 +69,18 @@ impl Rejection {
 /// What the sender may know of it; the rest is for the log.
 impl From<Refusal> for Rejection {
     fn from(refusal: Refusal) -> Self {
-        let code = refusal.code();
-        match refusal {
-            Refusal::BacklogFull(_) => Self::backlog_full(),
-            Refusal::Stopping => Self::busy(code, "the server is stopping; send again later"),
-            Refusal::Unacceptable(message) => Self::unacceptable(message),
-            Refusal::Store(StoreError::Full(_)) => {
-                let refused = Self::busy(code, "there is no room to keep the delivery; send again later");
-                Self { retry_after_s: Some(RETRY_DISK_S), ..refused }
+        match &refusal {
+            Refusal::BacklogFull(_) => {
+                Self::of(&refusal, "as many runs of this flow are waiting as it accepts; send again later")
             }
+            Refusal::Stopping => Self::of(&refusal, "the server is stopping; send again later"),
+            Refusal::Unacceptable(message) => Self::of(&refusal, message.clone()),
+            Refusal::Store(StoreError::Full(_)) => {
+                Self::of(&refusal, "there is no room to keep the delivery; send again later")
+            }
+            // None of it is the sender's doing: whatever it is, sending again is right.
             Refusal::Store(_) | Refusal::Missing(_) | Refusal::Conflict(_) => {
+                let code = refusal.code();
                 tracing::error!(%refusal, %code, "a delivery could not be kept");
                 Self::busy(code, "the delivery could not be kept; send again later")
             }
@@ -99,7 +104,7 @@ struct Problem<'a> {
 pub(crate) fn problem(rejection: &Rejection, trace: Trace) -> Reply {
     let title = sinew_diag::page(rejection.code.as_str()).map_or("", |page| page.title);
     let body = Json::of(&Problem {
-        r#type: format!("urn:sinew:error:{}", rejection.code),
+        r#type: rejection.code.uri(),
         title,
         status: rejection.status,
         detail: &rejection.detail,

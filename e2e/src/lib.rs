@@ -29,7 +29,7 @@ pub use cli::{Said, sinew, sinew_with};
 pub use control::is_final;
 pub use flows::{CallStep, Idempotency, Operation, Project};
 pub use http::{Answer, Http};
-pub use means::{Missing, missing};
+pub use means::may_mount;
 pub use server::{Server, ServerOptions, binary, free_port};
 pub use sign::{hmac_hex, now_s, standard_webhook};
 pub use traffic::{Door, Submission};

@@ -2,7 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use sinew_stdx::Timestamp;
@@ -150,39 +149,6 @@ fn a_full_file_stops_acceptance_only_and_recovers_when_runs_are_deleted() {
         let all = sinew_store::Retention { ended_before: Timestamp::from_millis(i64::MAX), batch_max: 100 };
         while store.retain(all).wait().unwrap() > 0 {}
     });
-}
-
-/// A small disk in memory, for as long as the value lives.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn mount() -> Option<Self> {
-        let disk = Self(tempfile::tempdir().unwrap());
-        let mounted =
-            Command::new("mount").args(["-t", "tmpfs", "-o", "size=24m", "none"]).arg(disk.0.path()).output();
-        mounted.is_ok_and(|out| out.status.success()).then_some(disk)
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.0.path()).output();
-    }
-}
-
-#[test]
-fn a_full_disk_stops_acceptance_only_and_recovers_when_there_is_room() {
-    let Some(disk) = SmallDisk::mount() else {
-        let required = std::env::var("SINEW_TEST_REQUIRE").is_ok_and(|what| what == "all");
-        assert!(!required, "the full disk needs the right to mount a tmpfs");
-        eprintln!("skipped: the full disk needs the right to mount a tmpfs");
-        return;
-    };
-    let filler = disk.0.path().join("filler");
-    std::fs::write(&filler, vec![1; 10 << 20]).unwrap();
-    let dir = disk.0.path().join("data");
-    check_full_disk(options(&dir), |_| std::fs::remove_file(&filler).unwrap());
-    open(&dir).unwrap().probe().wait().unwrap();
 }
 
 #[test]

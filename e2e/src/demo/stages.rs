@@ -168,19 +168,9 @@ pub fn mended(world: &World, _books: &mut Books, screen: &mut Screen) {
 }
 
 /// Dead letters go on.
-pub fn replayed(world: &World, books: &mut Books, screen: &mut Screen) {
+pub fn replayed(world: &World, _books: &mut Books, screen: &mut Screen) {
     screen.stage("Dead letters are replayed, all at once");
-    let unknown = world.letters("status=open&flow=print-label&reason=unknown");
-    for letter in &unknown {
-        let order =
-            world.letter(word(letter, "id"))["payload"]["order_id"].as_str().unwrap_or_default().to_owned();
-        if !world.truth().by_reference("label.printed").contains_key(&order) {
-            books.unknown_labels.insert(order);
-        }
-        world.discard(word(letter, "id"));
-    }
-    screen
-        .say(&format!("{} labels: somebody looked at the printer, they are there; discarded", unknown.len()));
+    look_at_the_printer(world, screen);
     let began = Instant::now();
     let mut replayed = 0;
     until("no dead letter to be open", PATIENCE, || {
@@ -194,6 +184,27 @@ pub fn replayed(world: &World, books: &mut Books, screen: &mut Screen) {
         "{replayed} deals went on where they had stopped, their earlier steps not repeated; over in {:.1} s",
         began.elapsed().as_secs_f64()
     ));
+}
+
+/// Somebody sees to the labels that may or may not have been printed.
+fn look_at_the_printer(world: &World, screen: &mut Screen) {
+    let (mut there, mut missing) = (0, 0);
+    for letter in world.letters("status=open&flow=print-label&reason=unknown") {
+        let id = word(&letter, "id");
+        let order = world.letter(id)["payload"]["order_id"].as_str().unwrap_or_default().to_owned();
+        if world.truth().by_reference("label.printed").contains_key(&order) {
+            world.discard(id);
+            there += 1;
+        } else {
+            world.replay(id);
+            missing += 1;
+        }
+    }
+    if there + missing > 0 {
+        screen.say(&format!(
+            "somebody looked at the printer for the `unknown` labels: {there} are there (discarded), {missing} are not (replayed)"
+        ));
+    }
 }
 
 /// The server is killed in the middle of work, and started again.
@@ -234,6 +245,9 @@ pub fn killed(world: &mut World, books: &mut Books, screen: &mut Screen) {
     });
     world.mend();
     rest(world, "closed-won-to-invoice", 125);
+    // A kill while a label was being printed leaves it unknown.
+    world.settled();
+    look_at_the_printer(world, screen);
     screen.good(&format!(
         "60 deals, delivered in {} attempts, and 15 orders: everything that was accepted was carried to its end",
         told["attempts"]

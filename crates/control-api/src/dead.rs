@@ -140,6 +140,16 @@ pub struct DeadEdit {
     pub payload: Json,
 }
 
+/// What became of an edit.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct DeadEdited {
+    /// The dead letter.
+    pub id: String,
+    /// Whether it has another payload now. One that says what it said before changes nothing: replayed, the letter is
+    /// the same work under the same idempotency keys.
+    pub changed: bool,
+}
+
 /// Which open dead letters a bulk action is for.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]

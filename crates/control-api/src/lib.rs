@@ -18,8 +18,8 @@ mod server;
 pub use alert::{Alert, AlertList, AlertQuery};
 pub use connection::{Connection, ConnectionList, Owner};
 pub use dead::{
-    DeadBulk, DeadBulkDone, DeadCount, DeadDetail, DeadEdit, DeadLetter, DeadPage, DeadQuery, DeadRefused,
-    DeadReplay, DeadReplayed, DeadSelection, DeadStatus,
+    DeadBulk, DeadBulkDone, DeadCount, DeadDetail, DeadEdit, DeadEdited, DeadLetter, DeadPage, DeadQuery,
+    DeadRefused, DeadReplay, DeadReplayed, DeadSelection, DeadStatus,
 };
 pub use event::{Emit, Emitted, EmittedRun};
 pub use flow::{Flow, FlowList};

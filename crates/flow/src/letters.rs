@@ -38,6 +38,15 @@ pub struct ReplayOptions {
     pub current_flow: bool,
 }
 
+/// What became of an edit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edited {
+    /// The letter has another payload.
+    Changed,
+    /// It said that already.
+    Unchanged,
+}
+
 /// What a person would be advised to do.
 fn suggestion(failure: &Failure) -> Arc<str> {
     if let Some(help) = &failure.help {
@@ -164,12 +173,18 @@ impl Engine {
         self.settle_letter(&letter, DeadStatus::Discarded).await
     }
 
-    /// Replaces the payload of an open dead letter.
-    pub async fn edit_letter(&self, id: DeadId, payload: Json) -> Result<(), Refusal> {
-        if self.core.store.dead_edit(id, payload).await? {
-            return Ok(());
+    /// Replaces the payload of an open dead letter. Replayed, it is other work than before, under other idempotency
+    /// keys; so a payload that says what it said before leaves the letter as it is.
+    pub async fn edit_letter(&self, id: DeadId, payload: Json) -> Result<Edited, Refusal> {
+        let (letter, _) = self.open_letter(id).await?;
+        if letter.letter.payload.says_the_same(&payload) {
+            return Ok(Edited::Unchanged);
         }
-        self.open_letter(id).await.map(|_| ())
+        if self.core.store.dead_edit(id, payload).await? {
+            return Ok(Edited::Changed);
+        }
+        // Somebody was quicker; the letter now says who.
+        self.open_letter(id).await.map(|_| Edited::Unchanged)
     }
 
     async fn open_letter(&self, id: DeadId) -> Result<(DeadLetter, LetterDetail), Refusal> {

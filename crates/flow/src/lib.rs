@@ -18,7 +18,7 @@ pub mod trigger;
 mod versions;
 
 pub use engine::{Engine, EngineOptions, RunEnd};
-pub use letters::{LetterDetail, ReplayOptions};
+pub use letters::{Edited, LetterDetail, ReplayOptions};
 pub use observe::{NothingObserved, Observer};
 pub use outside::RunDetail;
 pub use refusal::{Answered, Refusal};

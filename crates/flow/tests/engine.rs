@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sinew_call::{Caller, CallerOptions, NothingRecorded, SystemClock, Trust};
-use sinew_flow::{Admission, Engine, EngineOptions, NothingObserved, ReplayOptions, Submission};
+use sinew_flow::{Admission, Edited, Engine, EngineOptions, NothingObserved, ReplayOptions, Submission};
 use sinew_flow_core::{Decision, Record};
 use sinew_model::{FlowName, Principal, PrincipalKind, Snapshot, SourceFile};
 use sinew_sandbox::{RunningSandbox, Sandbox, SandboxOptions};
@@ -255,6 +255,21 @@ async fn a_dead_run_is_replayed_from_the_failed_step() {
     assert_eq!(world.effects("billing", "invoice.created").await, 1);
     let again = world.engine.replay(letters[0].letter.id, user(), &ReplayOptions::default()).await;
     assert!(again.is_err(), "a letter is replayed once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_that_says_the_same_is_none() {
+    let world = World::with(INVOICE).await;
+    world.control("POST", "/_control/billing/faults", r#"{"kind":"status","status":422}"#).await;
+    world.end_of("invoice", INPUT).await;
+    let letter = world.open_letters().await.remove(0).letter;
+    let edit = |payload: Json| world.engine.edit_letter(letter.id, payload);
+    let spaced = letter.payload.as_str().replace(':', " : ").replace(',', ",\n  ");
+    assert_eq!(edit(Json::parse(spaced.as_bytes()).unwrap()).await.unwrap(), Edited::Unchanged);
+    assert!(!world.open_letters().await[0].edited);
+    let other = letter.payload.as_str().replace("12.50", "12.51");
+    assert_eq!(edit(Json::parse(other.as_bytes()).unwrap()).await.unwrap(), Edited::Changed);
+    assert!(world.open_letters().await[0].edited);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -104,6 +104,11 @@ impl Json {
         serde_json::from_str(&self.0).unwrap_or(serde_json::Value::Null)
     }
 
+    /// Whether the other text says the same, white space between its tokens aside.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        significant(&self.0).eq(significant(&other.0))
+    }
+
     /// True for `null`.
     pub fn is_null(&self) -> bool {
         &*self.0 == "null"
@@ -136,6 +141,24 @@ impl Json {
         text.push(']');
         Self(Arc::from(text))
     }
+}
+
+/// The bytes of a JSON text without the white space between its tokens.
+fn significant(text: &str) -> impl Iterator<Item = u8> {
+    let (mut in_string, mut escaped) = (false, false);
+    text.bytes().filter(move |byte| {
+        if in_string {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => in_string = false,
+                _ => {}
+            }
+            return true;
+        }
+        in_string = *byte == b'"';
+        !matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+    })
 }
 
 /// The deepest nesting of `[` and `{` outside strings; counts brackets only, so it is safe on hostile input.
@@ -215,6 +238,16 @@ mod tests {
         ] {
             let message = Json::parse(bytes).unwrap_err().message;
             assert!(message.contains(says), "{message}");
+        }
+    }
+
+    #[test]
+    fn white_space_between_tokens_says_nothing() {
+        let json = |text: &str| Json::parse(text.as_bytes()).unwrap();
+        let plain = json(r#"{"a b":[1,"x \" y"]}"#);
+        assert!(plain.says_the_same(&json("{\n  \"a b\": [ 1, \"x \\\" y\" ]\n}")));
+        for other in [r#"{"a b":[1,"x \"y"]}"#, r#"{"a b":[1.0,"x \" y"]}"#, r#"{"ab":[1,"x \" y"]}"#] {
+            assert!(!plain.says_the_same(&json(other)), "{other}");
         }
     }
 

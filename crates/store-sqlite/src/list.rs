@@ -65,6 +65,21 @@ pub(crate) fn run(conn: &Connection, run: RunId) -> rusqlite::Result<Option<RunS
     conn.prepare_cached(&format!("{LINE} WHERE r.id = ?1"))?.query_row([run.to_bytes()], line).optional()
 }
 
+/// The line of the run that holds the ordering key for which this one waits.
+pub(crate) fn run_ahead(conn: &Connection, run: RunId) -> rusqlite::Result<Option<RunSummary>> {
+    let ahead = conn
+        .prepare_cached(
+            "SELECT (SELECT k.run FROM keyed k WHERE k.flow = r.flow AND k.key = r.key ORDER BY k.n LIMIT 1)
+             FROM runs r WHERE r.id = ?1 AND r.state = ?2",
+        )?
+        .query_row((run.to_bytes(), State::Blocked), |r| r.get::<_, Option<[u8; 16]>>(0))
+        .optional()?;
+    match ahead.flatten().map(RunId::from_bytes) {
+        Some(ahead) if ahead != run => self::run(conn, ahead),
+        _ => Ok(None),
+    }
+}
+
 /// A page of runs, newest first.
 pub(crate) fn runs(conn: &Connection, filter: &RunFilter) -> rusqlite::Result<Vec<RunSummary>> {
     let limit = filter.limit.min(PAGE_MAX) as usize;

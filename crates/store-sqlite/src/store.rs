@@ -283,6 +283,10 @@ impl Archive for SqliteStore {
         self.read(move |conn| list::run(conn, run))
     }
 
+    fn run_ahead(&self, run: RunId) -> Pending<Option<RunSummary>> {
+        self.read(move |conn| list::run_ahead(conn, run))
+    }
+
     fn flow_counts(&self) -> Pending<Vec<FlowCounts>> {
         self.read(list::flow_counts)
     }

@@ -107,6 +107,9 @@ pub trait Archive: Send + Sync {
     /// One run's line.
     fn run(&self, run: RunId) -> Pending<Option<RunSummary>>;
 
+    /// The run that holds the ordering key for which a queued run waits.
+    fn run_ahead(&self, run: RunId) -> Pending<Option<RunSummary>>;
+
     /// Counts by flow.
     fn flow_counts(&self) -> Pending<Vec<FlowCounts>>;
 }

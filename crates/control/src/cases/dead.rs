@@ -1,5 +1,5 @@
 use sinew_control_api as api;
-use sinew_flow::ReplayOptions;
+use sinew_flow::{Edited, ReplayOptions};
 use sinew_model::Principal;
 use sinew_stdx::Json;
 use sinew_store::{DeadFilter, DeadStatus};
@@ -71,7 +71,11 @@ pub(crate) async fn dead_discard(control: &Control, letter: &str, by: Principal)
 }
 
 /// Replaces the payload of a dead letter.
-pub(crate) async fn dead_edit(control: &Control, letter: &str, payload: Json) -> Result<api::Done, Fault> {
-    control.engine().edit_letter(id(letter)?, payload).await?;
-    Ok(api::Done { id: letter.to_owned() })
+pub(crate) async fn dead_edit(
+    control: &Control,
+    letter: &str,
+    payload: Json,
+) -> Result<api::DeadEdited, Fault> {
+    let edited = control.engine().edit_letter(id(letter)?, payload).await?;
+    Ok(api::DeadEdited { id: letter.to_owned(), changed: edited == Edited::Changed })
 }

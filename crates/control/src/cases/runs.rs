@@ -5,7 +5,7 @@ use sinew_control_api as api;
 use sinew_flow::{Admission, RunDetail, Submission};
 use sinew_flow_core::Decision;
 use sinew_model::{Flow, FlowName, Principal, Trace};
-use sinew_store::{RunFilter, RunId, RunStatus};
+use sinew_store::{RunFilter, RunId, RunStatus, RunSummary};
 
 use super::words::{id, maybe_id, maybe_instant, page_lines, shared};
 use crate::{Control, Fault, view};
@@ -29,7 +29,10 @@ pub(crate) async fn run_list(control: &Control, query: &api::RunQuery) -> Result
         before: maybe_id(query.before.as_deref())?,
         limit,
     };
-    let found = control.store().runs(filter).await?;
+    let mut found = control.store().runs(filter).await?;
+    for run in &mut found {
+        explain_queueing(control, run).await?;
+    }
     let next = found.last().filter(|_| found.len() == limit as usize).map(|run| run.run.to_string());
     Ok(api::RunPage { items: found.iter().map(view::run).collect(), next })
 }
@@ -50,7 +53,20 @@ fn statuses(words: &str) -> Result<Vec<RunStatus>, Fault> {
 
 /// A run in full.
 pub(crate) async fn run_show(control: &Control, run: &str) -> Result<api::RunDetail, Fault> {
-    Ok(view::run_detail(&inspect(control, id(run)?).await?))
+    let mut detail = inspect(control, id(run)?).await?;
+    explain_queueing(control, &mut detail.summary).await?;
+    Ok(view::run_detail(&detail))
+}
+
+/// Says of a run that waits for its ordering key whom it is behind.
+async fn explain_queueing(control: &Control, run: &mut RunSummary) -> Result<(), Fault> {
+    if run.status != RunStatus::Queued || run.ordering_key.is_none() {
+        return Ok(());
+    }
+    if let Some(ahead) = control.store().run_ahead(run.run).await? {
+        run.reason = Some(Arc::from(format!("behind {} ({})", ahead.run, ahead.status.as_str())));
+    }
+    Ok(())
 }
 
 pub(crate) async fn inspect(control: &Control, run: RunId) -> Result<RunDetail, Fault> {

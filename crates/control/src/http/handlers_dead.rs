@@ -45,12 +45,12 @@ pub(crate) async fn dead_show(
 /// Replaces the payload of an open dead letter.
 #[utoipa::path(put, path = "/v1/dead/{id}/payload", tag = "dead letters",
     params(("id" = String, Path, description = "The dead letter")), request_body = api::DeadEdit,
-    responses((status = 200, body = api::Done), (status = 404, body = api::Problem), (status = 409, body = api::Problem)))]
+    responses((status = 200, body = api::DeadEdited), (status = 404, body = api::Problem), (status = 409, body = api::Problem)))]
 pub(crate) async fn dead_edit(
     State(control): State<Control>,
     Path(id): Path<String>,
     Body(edit): Body<api::DeadEdit>,
-) -> Answer<api::Done> {
+) -> Answer<api::DeadEdited> {
     dead::dead_edit(&control, &id, edit.payload).await.map(Json)
 }
 

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::json;
 use sinew_control_api::{
-    DeadDetail, DeadEdit as Edit, DeadPage, DeadQuery, DeadReplay, DeadReplayed, Done, path,
+    DeadDetail, DeadEdit as Edit, DeadEdited, DeadPage, DeadQuery, DeadReplay, DeadReplayed, path,
 };
 use sinew_stdx::Json;
 
@@ -62,13 +62,22 @@ async fn edit(client: &Client, edit: DeadEdit, output: &Output) -> Result<Exit, 
         let detail: DeadDetail = client.get(&path::dead(&edit.id), &json!({})).await?;
         in_editor(&detail.payload)?
     };
-    let done: Done = client.put(&path::dead_payload(&edit.id), &Edit { payload }).await?;
+    let edited: DeadEdited = client.put(&path::dead_payload(&edit.id), &Edit { payload }).await?;
     if edit.replay {
         let replayed: DeadReplayed =
             client.post(&path::dead_replay(&edit.id), &DeadReplay::default()).await?;
-        output.answer(&replayed, || format!("edited, and sent on its way as run {}", replayed.run));
+        let what = if edited.changed { "edited" } else { "nothing was changed" };
+        output.answer(&replayed, || format!("{what}; sent on its way as run {}", replayed.run));
+    } else if edited.changed {
+        output.answer(&edited, || {
+            format!(
+                "edited: replayed, it is other work than before, under other idempotency keys\n\
+                 `sinew dead replay {}` sends it on its way",
+                edit.id
+            )
+        });
     } else {
-        output.answer(&done, || format!("edited; `sinew dead replay {}` sends it on its way", edit.id));
+        output.answer(&edited, || format!("nothing was changed; dead letter {} is as it was", edit.id));
     }
     Ok(Exit::Ok)
 }

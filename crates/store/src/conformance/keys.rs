@@ -57,6 +57,21 @@ pub fn a_resting_run_holds_its_key(place: &dyn Place) {
     assert_eq!(desk.finish(id, 2).unblocked, Some(second));
 }
 
+/// The one that holds the key, not the one next in line.
+pub fn a_queued_run_knows_whom_it_is_behind(place: &dyn Place) {
+    let desk = Desk::at(place);
+    let first = desk.keyed("f", "k");
+    let holder = first.run;
+    assert_eq!(desk.accept(first), Admitted::Started);
+    let (second, third) = (desk.queue(desk.keyed("f", "k")), desk.queue(desk.keyed("f", "k")));
+    let ahead = |run| desk.store().run_ahead(run).wait().unwrap().map(|line| line.run);
+    assert_eq!([holder, second, third].map(ahead), [None, Some(holder), Some(holder)]);
+    desk.finish(holder, 1);
+    assert_eq!([second, third].map(ahead), [None, Some(second)]);
+    let other = desk.queue(NewRun { start: false, ..desk.run("g") });
+    assert_eq!(ahead(other), None);
+}
+
 /// Until somebody discards it, or it is revived and ends.
 pub fn a_dead_run_holds_its_key_if_it_says_so(place: &dyn Place) {
     let desk = Desk::at(place);

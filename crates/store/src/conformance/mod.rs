@@ -80,6 +80,7 @@ cases! {
         keys_of_other_flows_do_not_matter
         an_unblocked_run_waits_in_the_backlog_until_claimed
         a_resting_run_holds_its_key
+        a_queued_run_knows_whom_it_is_behind
         a_dead_run_holds_its_key_if_it_says_so
         a_dead_run_that_lets_others_pass_does_not_hold_its_key
         a_dead_run_is_revived_only_while_no_other_with_its_key_is_under_way

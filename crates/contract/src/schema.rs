@@ -49,7 +49,8 @@ impl Schema {
 
     /// Everything (up to a bound) in which a value departs from the schema.
     pub fn violations(&self, json: &Json) -> Vec<Violation> {
-        let value = json.to_value();
+        // Nothing is said of what cannot be judged (it nests too deep): that is no departure.
+        let Some(value) = readable(json) else { return Vec::new() };
         if self.validator.is_valid(&value) {
             return Vec::new();
         }
@@ -62,6 +63,45 @@ impl Schema {
             })
             .collect()
     }
+}
+
+/// The value as the validator takes it. Numbers beyond a double's range are judged as the largest double.
+fn readable(json: &Json) -> Option<Value> {
+    json.to().or_else(|_| serde_json::from_str(&within_range(json.as_str()))).ok()
+}
+
+/// The same text with such numbers replaced.
+fn within_range(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    let is_number = |c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.' | 'e' | 'E');
+    while let Some(first) = rest.chars().next() {
+        let length = match first {
+            '"' => string_length(rest),
+            '-' | '0'..='9' => rest.find(|c| !is_number(c)).unwrap_or(rest.len()),
+            _ => first.len_utf8(),
+        };
+        let (token, after) = rest.split_at(length);
+        match token.parse::<f64>() {
+            Ok(number) if number.is_infinite() && first != '"' => {
+                out.push_str(&format!("{:e}", f64::MAX.copysign(number)));
+            }
+            _ => out.push_str(token),
+        }
+        rest = after;
+    }
+    out
+}
+
+/// The length of the JSON string that the text begins with, quotes included.
+fn string_length(text: &str) -> usize {
+    let mut escaped = false;
+    let end = text.bytes().enumerate().skip(1).find(|&(_, byte)| {
+        let ends = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        ends
+    });
+    end.map_or(text.len(), |(at, _)| at + 1)
 }
 
 impl fmt::Debug for Schema {
@@ -94,6 +134,14 @@ mod tests {
             found.iter().any(|v| v.contains("/pin")) && found.iter().all(|v| !v.contains("424242")),
             "{found:?}"
         );
+    }
+
+    #[test]
+    fn numbers_beyond_a_double_are_judged_as_numbers() {
+        let amount = r#"{"type":"object","properties":{"amount":{"type":"number","minimum":0},"text":{"type":"string"}}}"#;
+        assert!(violations(amount, r#"{"amount":1e400,"text":"1e400 \\\" 1e400"}"#).is_empty());
+        assert_eq!(violations(amount, r#"{"amount":-1e400}"#).len(), 1);
+        assert_eq!(violations(amount, r#"{"amount":1e400,"text":1e400}"#).len(), 1);
     }
 
     #[test]

@@ -1,13 +1,15 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::AlertKind;
+
 /// An alert that is open or was.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Alert {
     /// What it is about; repetitions have the same key.
     pub key: String,
-    /// The kind: `dead_letter`, `silence`, `breaker_open` ...
-    pub kind: String,
+    /// The kind.
+    pub kind: AlertKind,
     /// The flow or connection.
     pub subject: String,
     /// What happened.

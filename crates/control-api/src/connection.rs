@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::Failure;
+use crate::{Access, BreakerState, Failure};
 
 /// Who answers for a resource.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -25,10 +25,10 @@ pub struct Connection {
     pub owner: Owner,
     /// Where the system is.
     pub base_url: String,
-    /// `read` or `write`.
-    pub access: String,
-    /// `closed` (calls pass), `open` (calls fail at once) or `half_open` (one call is let through).
-    pub breaker: String,
+    /// What may be done with it.
+    pub access: Access,
+    /// Whether calls pass.
+    pub breaker: BreakerState,
     /// How long an open breaker stays so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open_for_ms: Option<u64>,

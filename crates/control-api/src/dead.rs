@@ -2,19 +2,7 @@ use serde::{Deserialize, Serialize};
 use sinew_stdx::Json;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Attempt, Failure};
-
-/// What became of a dead letter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DeadStatus {
-    /// Waits for somebody.
-    Open,
-    /// Sent on its way again.
-    Replayed,
-    /// Given up by somebody.
-    Discarded,
-}
+use crate::{Attempt, DeadStatus, Failure, Reason};
 
 /// A line of the list of dead letters.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -31,7 +19,7 @@ pub struct DeadLetter {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<u64>,
     /// Why, in a word.
-    pub reason: String,
+    pub reason: Reason,
     /// The stable code.
     pub code: String,
     /// What happened, in one sentence.

@@ -14,12 +14,13 @@ mod problem;
 mod project;
 mod run;
 mod server;
+mod words;
 
 pub use alert::{Alert, AlertList, AlertQuery};
 pub use connection::{Connection, ConnectionList, Owner};
 pub use dead::{
     DeadBulk, DeadBulkDone, DeadCount, DeadDetail, DeadEdit, DeadEdited, DeadLetter, DeadPage, DeadQuery,
-    DeadRefused, DeadReplay, DeadReplayed, DeadSelection, DeadStatus,
+    DeadRefused, DeadReplay, DeadReplayed, DeadSelection,
 };
 pub use event::{Emit, Emitted, EmittedRun};
 pub use flow::{Flow, FlowList};
@@ -27,9 +28,13 @@ pub use problem::{Finding, Place, Problem};
 pub use project::{ProjectFile, Reloaded, Validate, Validated};
 pub use run::{
     Approval, ApprovalList, Attempt, AttemptMessage, Decide, Failure, Run, RunDetail, RunEnd, RunEntry,
-    RunPage, RunQuery, RunStart, RunStarted, RunStatus, RunWait, RunWatch,
+    RunPage, RunQuery, RunStart, RunStarted, RunWait, RunWatch,
 };
 pub use server::{Backup, BackupDone, Done, Health, Stats};
+pub use words::{
+    Access, AlertKind, BreakerState, DeadStatus, EntryKind, HealthStatus, Reason, RunStatus, Severity,
+    WaitKind,
+};
 
 /// The OpenAPI 3.1 document of this API, as it is checked in; a test of `control` keeps it true.
 pub const OPENAPI: &str = include_str!("../openapi/control.json");
@@ -49,7 +54,10 @@ mod tests {
         for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).unwrap() {
             let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
             for line in text.lines() {
-                let rest = line.strip_prefix("pub struct ").or_else(|| line.strip_prefix("pub enum "));
+                let rest = line.strip_prefix("pub struct ").or_else(|| {
+                    let word = line.strip_prefix("    ").filter(|rest| rest.ends_with(" {"))?;
+                    word.starts_with(|c: char| c.is_ascii_uppercase()).then_some(word)
+                });
                 if let Some(name) = rest.and_then(|rest| rest.split([' ', '<', '(']).next()) {
                     names.push(name.to_owned());
                 }
@@ -58,6 +66,6 @@ mod tests {
         names.sort();
         let all = names.len();
         names.dedup();
-        assert!(all > 30 && names.len() == all, "{names:?}");
+        assert!(all > 40 && names.contains(&"RunStatus".to_owned()) && names.len() == all, "{names:?}");
     }
 }

@@ -1,6 +1,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::Severity;
+
 /// Why a request was not done: problem details (RFC 9457), media type `application/problem+json`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
@@ -30,8 +32,8 @@ pub struct Problem {
 pub struct Finding {
     /// The stable code.
     pub code: String,
-    /// `error` or `warning`.
-    pub severity: String,
+    /// How bad it is.
+    pub severity: Severity,
     /// What is wrong, in one sentence.
     pub message: String,
     /// Where.

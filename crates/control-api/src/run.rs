@@ -1,57 +1,8 @@
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 use sinew_stdx::Json;
 use utoipa::{IntoParams, ToSchema};
 
-/// Where a run stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RunStatus {
-    /// Accepted; waits for room or for its key.
-    Queued,
-    /// Under way.
-    Running,
-    /// Rests until a time, an event, a decision or a sub-flow.
-    Waiting,
-    /// Gave up; its dead letter can be replayed.
-    Dead,
-    /// Done.
-    Finished,
-    /// Failed, and everything it had done was taken back.
-    Undone,
-    /// Stopped by somebody.
-    Cancelled,
-    /// Its dead letter was discarded by somebody.
-    Discarded,
-}
-
-impl RunStatus {
-    /// The word, as in JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Running => "running",
-            Self::Waiting => "waiting",
-            Self::Dead => "dead",
-            Self::Finished => "finished",
-            Self::Undone => "undone",
-            Self::Cancelled => "cancelled",
-            Self::Discarded => "discarded",
-        }
-    }
-
-    /// Whether nothing will happen any more by itself.
-    pub const fn is_final(self) -> bool {
-        !matches!(self, Self::Queued | Self::Running | Self::Waiting)
-    }
-}
-
-impl fmt::Display for RunStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
+use crate::{EntryKind, Reason, RunStatus, WaitKind};
 
 /// A line of the run list.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -173,8 +124,8 @@ pub struct RunEnd {
 /// A failure.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Failure {
-    /// The word to sort by: `unavailable`, `rejected`, `unknown` ...
-    pub reason: String,
+    /// The word to sort by.
+    pub reason: Reason,
     /// The stable code.
     pub code: String,
     /// What happened, in one sentence.
@@ -245,8 +196,8 @@ pub struct RunDetail {
 pub struct RunWait {
     /// The step.
     pub step: String,
-    /// `time`, `event`, `approval` or `flow`.
-    pub kind: String,
+    /// For what.
+    pub kind: WaitKind,
     /// In words.
     pub text: String,
     /// When it is over by itself.
@@ -261,8 +212,8 @@ pub struct RunEntry {
     pub seq: u32,
     /// When.
     pub at: String,
-    /// What kind of record: `accepted`, `settled`, `backoff`, `parked` ...
-    pub kind: String,
+    /// What kind of record.
+    pub kind: EntryKind,
     /// The step, if it is about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,

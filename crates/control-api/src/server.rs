@@ -1,11 +1,13 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::HealthStatus;
+
 /// Whether the server is well. Needs no token.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Health {
-    /// `ok`, or `degraded` if the store takes no writes now.
-    pub status: String,
+    /// How it is.
+    pub status: HealthStatus,
     /// The version of Sinew.
     pub version: String,
 }

@@ -146,6 +146,11 @@ impl Diagnostics {
         self.0.len()
     }
 
+    /// How many of them are errors.
+    pub fn errors(&self) -> usize {
+        self.0.iter().filter(|one| one.severity == Severity::Error).count()
+    }
+
     /// The findings.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
         self.0.iter()

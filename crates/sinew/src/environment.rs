@@ -48,6 +48,11 @@ impl Environment {
         self.all.iter().filter(|(name, _)| !is_secret(name)).map(|(k, v)| (k.clone(), v.clone())).collect()
     }
 
+    /// The control API's token, if one is set.
+    pub fn token(&self) -> Option<&str> {
+        self.all.get("SINEW_TOKEN").map(|token| token.trim()).filter(|token| !token.is_empty())
+    }
+
     /// The same with one more variable.
     pub fn with(&self, name: &str, value: &str) -> Self {
         let mut all = (*self.all).clone();
@@ -115,6 +120,15 @@ mod tests {
     fn a_line_that_is_none_is_named_but_not_shown() {
         let error = read("A=1\nhunter2\n", Path::new("x.env")).unwrap_err();
         assert!(error.message.contains("x.env:2") && !error.message.contains("hunter2"), "{}", error.message);
+    }
+
+    #[test]
+    fn the_token_may_stand_in_a_file_and_an_empty_one_is_none() {
+        let of = |token: &str| {
+            let all = [("SINEW_TOKEN".to_owned(), token.to_owned())].into_iter().collect();
+            Environment { all: Arc::new(all) }.token().map(str::to_owned)
+        };
+        assert_eq!((of(" t "), of(" "), of("")), (Some("t".to_owned()), None, None));
     }
 
     #[test]

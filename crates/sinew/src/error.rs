@@ -90,7 +90,7 @@ impl CliError {
     pub fn refused(problem: Problem) -> Self {
         let exit = match problem.status {
             400 | 413 => Exit::Usage,
-            _ if problem.code.starts_with("SNW-5") => Exit::Store,
+            500.. if problem.code.starts_with("SNW-5") => Exit::Store,
             _ if problem.code == control::PROJECT_INVALID.as_str() => Exit::Failed,
             500.. => Exit::Failed,
             _ => Exit::Refused,

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 use sinew_stdx::Timestamp;
-use sinew_store::{FlowCounts, RunFilter, RunId, RunStatus, RunSummary};
+use sinew_store::{FlowCounts, RunFilter, RunId, RunProgress, RunStatus, RunSummary};
 
 use crate::letters::status_number;
 use crate::merge::newest;
 use crate::state::State;
+use crate::tx::{place, seq_of};
 use crate::words;
 
 /// Lines in a page, whatever is asked for.
@@ -63,6 +64,19 @@ fn line(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
 /// One run's line.
 pub(crate) fn run(conn: &Connection, run: RunId) -> rusqlite::Result<Option<RunSummary>> {
     conn.prepare_cached(&format!("{LINE} WHERE r.id = ?1"))?.query_row([run.to_bytes()], line).optional()
+}
+
+/// How far one run has come: its last entry is found without reading any.
+pub(crate) fn progress(conn: &Connection, run: RunId) -> rusqlite::Result<Option<RunProgress>> {
+    let found = conn
+        .prepare_cached("SELECT n, state FROM runs WHERE id = ?1")?
+        .query_row([run.to_bytes()], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, State>(1)?)))
+        .optional()?;
+    let Some((n, state)) = found else { return Ok(None) };
+    let last: Option<i64> = conn
+        .prepare_cached("SELECT max(place) FROM journal WHERE place >= ?1 AND place < ?2")?
+        .query_row((place(n, 0), place(n + 1, 0)), |r| r.get(0))?;
+    Ok(Some(RunProgress { status: state.status(), entries: last.map_or(0, |last| seq_of(last) + 1) }))
 }
 
 /// The line of the run that holds the ordering key for which this one waits.

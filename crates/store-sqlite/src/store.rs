@@ -10,7 +10,7 @@ use sinew_stdx::{Json, Timestamp};
 use sinew_store::{
     Admitted, AlertRecord, Alerts, Archive, CursorAdvance, Cursors, DeadFilter, DeadId, DeadLetter,
     DeadLetters, DeadStatus, Epoch, FlowCounts, FlowVersions, Journal, NewRun, Pending, Retention, RunFilter,
-    RunId, RunSummary, RunWrite, StoreError, StoreStats, StoredRun, Upkeep, Written, reply,
+    RunId, RunProgress, RunSummary, RunWrite, StoreError, StoreStats, StoredRun, Upkeep, Written, reply,
 };
 
 use crate::checkpoint::{self, Checkpoints};
@@ -281,6 +281,10 @@ impl Archive for SqliteStore {
 
     fn run(&self, run: RunId) -> Pending<Option<RunSummary>> {
         self.read(move |conn| list::run(conn, run))
+    }
+
+    fn run_progress(&self, run: RunId) -> Pending<Option<RunProgress>> {
+        self.read(move |conn| list::progress(conn, run))
     }
 
     fn run_ahead(&self, run: RunId) -> Pending<Option<RunSummary>> {

@@ -21,6 +21,6 @@ pub use journal::{
     Admitted, Blob, BlobHash, CursorAdvance, NewRun, Phase, RunWrite, StoredRun, WaitFor, Written,
 };
 pub use pending::{Pending, Reply, reply};
-pub use runs::{FlowCounts, RunFilter, RunStatus, RunSummary};
+pub use runs::{FlowCounts, RunFilter, RunProgress, RunStatus, RunSummary};
 pub use traits::{Alerts, Archive, Cursors, DeadLetters, FlowVersions, Journal, Store, Upkeep};
 pub use upkeep::{AlertRecord, AlertState, Retention, StoreStats};

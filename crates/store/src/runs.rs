@@ -94,6 +94,15 @@ pub struct RunSummary {
     pub trace_id: u128,
 }
 
+/// How far a run has come, in little: whether there is news of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunProgress {
+    /// Where it stands.
+    pub status: RunStatus,
+    /// How many entries its journal has.
+    pub entries: u32,
+}
+
 /// Which runs to list, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunFilter {

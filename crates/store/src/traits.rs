@@ -5,7 +5,8 @@ use sinew_stdx::{Json, Timestamp};
 
 use crate::{
     Admitted, AlertRecord, CursorAdvance, DeadFilter, DeadId, DeadLetter, DeadStatus, Epoch, FlowCounts,
-    NewRun, Pending, Retention, RunFilter, RunId, RunSummary, RunWrite, StoreStats, StoredRun, Written,
+    NewRun, Pending, Retention, RunFilter, RunId, RunProgress, RunSummary, RunWrite, StoreStats, StoredRun,
+    Written,
 };
 
 /// Runs and their journals: what the engine lives on.
@@ -106,6 +107,9 @@ pub trait Archive: Send + Sync {
 
     /// One run's line.
     fn run(&self, run: RunId) -> Pending<Option<RunSummary>>;
+
+    /// How far one run has come, without reading its journal: for those who look again and again.
+    fn run_progress(&self, run: RunId) -> Pending<Option<RunProgress>>;
 
     /// The run that holds the ordering key for which a queued run waits.
     fn run_ahead(&self, run: RunId) -> Pending<Option<RunSummary>>;

@@ -14,7 +14,7 @@ pub(crate) async fn dead_list(control: &Control, query: &api::DeadQuery) -> Resu
     let found = control.store().dead_list(filter).await?;
     let next =
         found.last().filter(|_| found.len() == limit as usize).map(|letter| letter.letter.id.to_string());
-    Ok(api::DeadPage { items: found.iter().map(view::dead_letter).collect(), next })
+    Ok(api::DeadPage { items: found.iter().map(view::dead_letter).collect::<Result<_, _>>()?, next })
 }
 
 /// How many dead letters match.
@@ -49,7 +49,7 @@ fn filter(query: &api::DeadQuery) -> Result<DeadFilter, Fault> {
 pub(crate) async fn dead_show(control: &Control, letter: &str) -> Result<api::DeadDetail, Fault> {
     let found = control.store().dead_show(id(letter)?).await?;
     let found = found.ok_or_else(|| Fault::missing(format!("dead letter {letter}")))?;
-    Ok(view::dead_detail(&found))
+    view::dead_detail(&found)
 }
 
 /// Replays one dead letter.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use sinew_control_api as api;
 use sinew_flow::Admission;
 use sinew_model::{EventName, Principal};
-use sinew_store::{AlertRecord, AlertState, DeadFilter, DeadStatus, FlowCounts};
+use sinew_store::{DeadFilter, DeadStatus, FlowCounts};
 
 use super::words::page_lines;
 use crate::meters::Exposition;
@@ -24,8 +24,8 @@ pub(crate) async fn health(control: &Control) -> api::Health {
         Some((_, well)) => well,
         None => probe(control).await,
     };
-    let status = if well { "ok" } else { "degraded" };
-    api::Health { status: status.to_owned(), version: VERSION.to_owned() }
+    let status = if well { api::HealthStatus::Ok } else { api::HealthStatus::Degraded };
+    api::Health { status, version: VERSION.to_owned() }
 }
 
 async fn probe(control: &Control) -> bool {
@@ -132,21 +132,7 @@ pub(crate) fn connection_list(control: &Control) -> api::ConnectionList {
 /// The newest alerts.
 pub(crate) async fn alert_list(control: &Control, query: &api::AlertQuery) -> Result<api::AlertList, Fault> {
     let found = control.store().alert_list(!query.all, page_lines(query.limit)?).await?;
-    Ok(api::AlertList { items: found.iter().map(alert).collect() })
-}
-
-fn alert(of: &AlertRecord) -> api::Alert {
-    api::Alert {
-        key: of.key.to_string(),
-        kind: of.kind.to_string(),
-        subject: of.subject.to_string(),
-        message: of.message.to_string(),
-        open: of.state == AlertState::Open,
-        opened_at: view::instant(of.opened_at),
-        last_at: view::instant(of.last_at),
-        count: of.count,
-        closed_at: of.closed_at.map(view::instant),
-    }
+    Ok(api::AlertList { items: found.iter().map(view::alert).collect::<Result<_, _>>()? })
 }
 
 /// Emits an event.

@@ -42,7 +42,7 @@ impl Reloader {
         let (snapshot, found) = self.read(|project| project.read()).await?;
         let findings = view::findings(&found);
         let Some(snapshot) = snapshot else {
-            let errors = findings.iter().filter(|f| f.severity == "error").count();
+            let errors = found.errors();
             let detail = format!(
                 "the project has {errors} error{}; the one in force goes on",
                 if errors == 1 { "" } else { "s" }

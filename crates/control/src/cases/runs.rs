@@ -83,12 +83,15 @@ pub(crate) async fn run_watch(
     let patience = watch.wait_ms.map_or(WATCH_FOR, Duration::from_millis).min(WAIT_MAX);
     let end = tokio::time::Instant::now() + patience;
     loop {
-        let seen = inspect(control, run).await?;
-        let detail = view::run_detail(&seen);
-        let news = seen.entries.len() > watch.after as usize
-            || watch.status.is_some_and(|known| known != detail.run.status);
-        if news || detail.run.status.is_final() || tokio::time::Instant::now() >= end {
-            return Ok(detail);
+        let seen = control.store().run_progress(run).await?;
+        // A run that is not there is refused by looking at it.
+        let news = seen.is_none_or(|seen| {
+            seen.entries > watch.after
+                || seen.status.is_final()
+                || watch.status.is_some_and(|known| known != view::status(seen.status))
+        });
+        if news || tokio::time::Instant::now() >= end {
+            return Ok(view::run_detail(&inspect(control, run).await?));
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }

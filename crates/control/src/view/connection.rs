@@ -8,9 +8,9 @@ use super::{failure, instant, owner};
 pub(crate) fn connection(of: &Connection, health: &ConnectionHealth) -> api::Connection {
     let ms = |span: std::time::Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
     let (breaker, open_for_ms) = match health.breaker {
-        BreakerState::Closed => ("closed", None),
-        BreakerState::Open { remaining } => ("open", Some(ms(remaining))),
-        BreakerState::HalfOpen => ("half_open", None),
+        BreakerState::Closed => (api::BreakerState::Closed, None),
+        BreakerState::Open { remaining } => (api::BreakerState::Open, Some(ms(remaining))),
+        BreakerState::HalfOpen => (api::BreakerState::HalfOpen, None),
     };
     api::Connection {
         name: of.name.to_string(),
@@ -18,11 +18,10 @@ pub(crate) fn connection(of: &Connection, health: &ConnectionHealth) -> api::Con
         owner: owner(&of.owner),
         base_url: of.base_url.to_string(),
         access: match of.access {
-            Access::Read => "read",
-            Access::Write => "write",
-        }
-        .to_owned(),
-        breaker: breaker.to_owned(),
+            Access::Read => api::Access::Read,
+            Access::Write => api::Access::Write,
+        },
+        breaker,
         open_for_ms,
         credential_failed: health.credential_failed,
         in_flight: health.in_flight,

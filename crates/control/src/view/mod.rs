@@ -1,5 +1,6 @@
 //! From the engine's types to wire types.
 
+mod alert;
 mod connection;
 mod dead;
 mod flow;
@@ -10,10 +11,11 @@ use sinew_control_api::{Finding, Owner, Place};
 use sinew_diag::{Diagnostics, Severity};
 use sinew_stdx::Timestamp;
 
+pub(crate) use alert::alert;
 pub(crate) use connection::connection;
 pub(crate) use dead::{dead_detail, dead_letter};
 pub(crate) use flow::{flow, flow_gone};
-pub(crate) use run::{approvals, attempt, failure, run, run_detail, run_end};
+pub(crate) use run::{approvals, attempt, failure, run, run_detail, run_end, status};
 
 /// An instant.
 pub(crate) fn instant(at: Timestamp) -> String {
@@ -33,10 +35,9 @@ pub fn findings(found: &Diagnostics) -> Vec<Finding> {
         .map(|one| Finding {
             code: one.code.to_string(),
             severity: match one.severity {
-                Severity::Error => "error",
-                Severity::Warning => "warning",
-            }
-            .to_owned(),
+                Severity::Error => sinew_control_api::Severity::Error,
+                Severity::Warning => sinew_control_api::Severity::Warning,
+            },
             message: one.message.clone(),
             place: one.place.as_ref().map(place),
             help: one.help.clone(),

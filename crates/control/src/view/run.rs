@@ -1,7 +1,7 @@
 use sinew_control_api as api;
 use sinew_flow::{RunDetail, RunEnd};
 use sinew_flow_core::{Machine, ParkedFor, Record};
-use sinew_model::{Attempt, Failure, SeenMessage};
+use sinew_model::{Attempt, Failure, Reason, SeenMessage};
 use sinew_store::{RunStatus, RunSummary};
 
 use super::instant;
@@ -70,11 +70,20 @@ fn waits(machine: &Machine) -> Vec<api::RunWait> {
         .waits()
         .map(|(step, wait)| api::RunWait {
             step: step.to_string(),
-            kind: wait.word().to_owned(),
+            kind: wait_kind(wait),
             text: parked(wait),
             due: wait.deadline().map(instant),
         })
         .collect()
+}
+
+fn wait_kind(of: &ParkedFor) -> api::WaitKind {
+    match of {
+        ParkedFor::Until(_) => api::WaitKind::Time,
+        ParkedFor::Event { .. } => api::WaitKind::Event,
+        ParkedFor::Approval { .. } => api::WaitKind::Approval,
+        ParkedFor::Child { .. } => api::WaitKind::Flow,
+    }
 }
 
 /// The approvals that a run waits for.
@@ -96,9 +105,27 @@ pub(crate) fn approvals(of: &RunDetail) -> Vec<api::Approval> {
     found
 }
 
+fn reason(of: Reason) -> api::Reason {
+    match of {
+        Reason::Unavailable => api::Reason::Unavailable,
+        Reason::RateLimited => api::Reason::RateLimited,
+        Reason::BreakerOpen => api::Reason::BreakerOpen,
+        Reason::Credential => api::Reason::Credential,
+        Reason::Rejected => api::Reason::Rejected,
+        Reason::Unknown => api::Reason::Unknown,
+        Reason::Drift => api::Reason::Drift,
+        Reason::Refused => api::Reason::Refused,
+        Reason::Mapping => api::Reason::Mapping,
+        Reason::Disapproved => api::Reason::Disapproved,
+        Reason::SubFlow => api::Reason::SubFlow,
+        Reason::UndoFailed => api::Reason::UndoFailed,
+        Reason::Items => api::Reason::Items,
+    }
+}
+
 pub(crate) fn failure(of: &Failure) -> api::Failure {
     api::Failure {
-        reason: of.reason.as_str().to_owned(),
+        reason: reason(of.reason),
         code: of.code.to_string(),
         message: of.message.to_string(),
         help: of.help.as_ref().map(ToString::to_string),
@@ -121,5 +148,24 @@ fn message(of: &SeenMessage) -> api::AttemptMessage {
         line: of.line.to_string(),
         headers: of.headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
         body: of.body.as_ref().map(ToString::to_string),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_its_word_on_the_wire() {
+        for one in Reason::ALL {
+            assert_eq!(reason(one).as_str(), one.as_str());
+        }
+    }
+
+    #[test]
+    fn every_state_of_a_run_has_its_word_on_the_wire() {
+        for one in RunStatus::ALL {
+            assert_eq!((status(one).as_str(), status(one).is_final()), (one.as_str(), one.is_final()));
+        }
     }
 }

@@ -1,4 +1,4 @@
-use sinew_control_api::RunEntry;
+use sinew_control_api::{EntryKind, RunEntry};
 use sinew_flow_core::{Entry, Outcome, ParkedFor, Record, Signal};
 use sinew_stdx::Json;
 
@@ -24,7 +24,7 @@ pub(crate) fn entry(seq: u32, of: &Entry) -> RunEntry {
     RunEntry {
         seq,
         at: instant(of.at),
-        kind: line.kind.to_owned(),
+        kind: line.kind,
         step: line.step.map(str::to_owned),
         text: line.text,
         value: line.value,
@@ -35,14 +35,14 @@ pub(crate) fn entry(seq: u32, of: &Entry) -> RunEntry {
 }
 
 struct Line<'a> {
-    kind: &'static str,
+    kind: EntryKind,
     step: Option<&'a str>,
     text: String,
     value: Option<Json>,
 }
 
 impl<'a> Line<'a> {
-    fn new(kind: &'static str, step: Option<&'a str>, text: impl Into<String>) -> Self {
+    fn new(kind: EntryKind, step: Option<&'a str>, text: impl Into<String>) -> Self {
         Self { kind, step, text: text.into(), value: None }
     }
 
@@ -53,35 +53,44 @@ impl<'a> Line<'a> {
     fn of(record: &'a Record) -> Self {
         match record {
             Record::Accepted { principal, trigger, .. } => {
-                Self::new("accepted", None, format!("accepted from {principal}")).with(trigger)
+                Self::new(EntryKind::Accepted, None, format!("accepted from {principal}")).with(trigger)
             }
-            Record::Intent { step } => Self::new("intent", Some(step), "about to be sent, once and for all"),
+            Record::Intent { step } => {
+                Self::new(EntryKind::Intent, Some(step), "about to be sent, once and for all")
+            }
             Record::Settled { step, outcome, attempts } => Self::settled(step, outcome, attempts.len()),
-            Record::Backoff { step, attempts_made, due, .. } => {
-                Self::new("backoff", Some(step), format!("attempt {attempts_made} failed; again at {due}"))
-            }
+            Record::Backoff { step, attempts_made, due, .. } => Self::new(
+                EntryKind::Backoff,
+                Some(step),
+                format!("attempt {attempts_made} failed; again at {due}"),
+            ),
             Record::Parked { step, wait } => {
-                Self::new("parked", Some(step), format!("waits {}", parked(wait)))
+                Self::new(EntryKind::Parked, Some(step), format!("waits {}", parked(wait)))
             }
             Record::Signalled { step, signal } => Self::signalled(step, signal),
-            Record::Undone { step } => Self::new("undone", Some(step), "taken back"),
+            Record::Undone { step } => Self::new(EntryKind::Undone, Some(step), "taken back"),
             Record::Dead { step, letter, .. } => {
-                Self::new("dead", Some(step), format!("gave up; dead letter {letter}"))
+                Self::new(EntryKind::Dead, Some(step), format!("gave up; dead letter {letter}"))
             }
             Record::Revived { step, by, input, trigger, version } => {
                 let edited =
                     if input.is_some() || trigger.is_some() { ", with an edited payload" } else { "" };
                 let version = version.as_ref().map(|v| format!(", with version {v}")).unwrap_or_default();
-                let line =
-                    Self::new("revived", Some(step), format!("sent on its way by {by}{edited}{version}"));
+                let line = Self::new(
+                    EntryKind::Revived,
+                    Some(step),
+                    format!("sent on its way by {by}{edited}{version}"),
+                );
                 Self { value: input.as_ref().or(trigger.as_ref()).cloned(), ..line }
             }
-            Record::Cancelled { by } => Self::new("cancelled", None, format!("stopped by {by}")),
-            Record::Discarded { by } => Self::new("discarded", None, format!("given up by {by}")),
-            Record::Compensated { step, .. } => {
-                Self::new("compensated", Some(step), "failed; everything that was done is taken back")
-            }
-            Record::Finished { result } => Self::new("finished", None, "finished").with(result),
+            Record::Cancelled { by } => Self::new(EntryKind::Cancelled, None, format!("stopped by {by}")),
+            Record::Discarded { by } => Self::new(EntryKind::Discarded, None, format!("given up by {by}")),
+            Record::Compensated { step, .. } => Self::new(
+                EntryKind::Compensated,
+                Some(step),
+                "failed; everything that was done is taken back",
+            ),
+            Record::Finished { result } => Self::new(EntryKind::Finished, None, "finished").with(result),
         }
     }
 
@@ -93,14 +102,16 @@ impl<'a> Line<'a> {
                 } else {
                     format!("done, after {failed} failed attempts")
                 };
-                Self::new("settled", Some(step), text).with(value)
+                Self::new(EntryKind::Settled, Some(step), text).with(value)
             }
-            Outcome::Failed(why) => Self::new("settled", Some(step), format!("failed: {}", why.message)),
+            Outcome::Failed(why) => {
+                Self::new(EntryKind::Settled, Some(step), format!("failed: {}", why.message))
+            }
         }
     }
 
     fn signalled(step: &'a str, signal: &Signal) -> Self {
-        let line = |text: &str| Self::new("signalled", Some(step), text);
+        let line = |text: &str| Self::new(EntryKind::Signalled, Some(step), text);
         match signal {
             Signal::Elapsed => line("the time came"),
             Signal::Event(payload) => line("the event came").with(payload),

@@ -80,7 +80,7 @@ async fn serve(
     let snapshot = Arc::new(load(&folders, output)?);
     let secrets = environment.secrets(options.secrets.as_deref(), options.sandbox);
     let store = open_store(&shared.data)?;
-    let token = token(&shared.data)?;
+    let token = token(&shared.data, &environment)?;
     // Bound before anything runs, so that a server that cannot be controlled does not start to work.
     let listener =
         TcpListener::bind(options.control).await.map_err(|e| not_listening(options.control, &e))?;
@@ -197,9 +197,9 @@ async fn stop(parts: Parts, drain: Duration) {
 fn load(folders: &Folders, output: &Output) -> Result<Snapshot, CliError> {
     let loaded = folders.load();
     let Some(snapshot) = loaded.snapshot else {
-        let errors = loaded.findings.len();
-        let mut error =
-            CliError::new(Exit::Failed, control::PROJECT_INVALID, format!("the project has {errors} errors"));
+        let errors = loaded.findings.errors();
+        let said = format!("the project has {errors} error{}", if errors == 1 { "" } else { "s" });
+        let mut error = CliError::new(Exit::Failed, control::PROJECT_INVALID, said);
         if output.is_json() {
             error.findings = sinew_control::findings(&loaded.findings);
         } else {
@@ -220,10 +220,10 @@ fn open_store(data: &Path) -> Result<SqliteStore, CliError> {
     Ok(SqliteStore::open(SqliteOptions::in_dir(data))?)
 }
 
-fn token(data: &Path) -> Result<ControlToken, CliError> {
-    let token = match std::env::var("SINEW_TOKEN") {
-        Ok(text) if !text.trim().is_empty() => ControlToken::new(&text),
-        _ => ControlToken::of_folder(data),
+fn token(data: &Path, environment: &Environment) -> Result<ControlToken, CliError> {
+    let token = match environment.token() {
+        Some(text) => ControlToken::new(text),
+        None => ControlToken::of_folder(data),
     };
     token.map_err(|error| {
         let told = CliError::new(Exit::Machine, control::FILE_FAILED, error.to_string());

@@ -16,7 +16,7 @@ pub async fn run(client: &Client, alerts: &Alerts, output: &Output) -> Result<Ex
             table.row([
                 (one.opened_at.clone(), None),
                 (state.to_owned(), Some(tint)),
-                (one.kind.clone(), None),
+                (one.kind.to_string(), None),
                 (one.subject.clone(), Some(Tint::Strong)),
                 (one.count.to_string(), None),
                 (one.message.clone(), None),

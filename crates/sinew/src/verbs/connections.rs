@@ -1,5 +1,5 @@
 use serde_json::json;
-use sinew_control_api::{Connection, ConnectionList, path};
+use sinew_control_api::{BreakerState, Connection, ConnectionList, path};
 
 use crate::client::Client;
 use crate::error::{CliError, Exit};
@@ -24,7 +24,7 @@ pub async fn run(client: &Client, output: &Output) -> Result<Exit, CliError> {
             table.row([
                 (one.name.clone(), Some(Tint::Strong)),
                 (health, Some(tint)),
-                (one.access.clone(), None),
+                (one.access.to_string(), None),
                 (one.in_flight.to_string(), None),
                 (one.waiting.to_string(), None),
                 (one.budget.clone().unwrap_or_else(|| "-".to_owned()), None),
@@ -41,10 +41,10 @@ fn health(of: &Connection) -> (String, Tint) {
     if of.credential_failed {
         return ("credential refused".to_owned(), Tint::Bad);
     }
-    match of.breaker.as_str() {
-        "open" => (format!("breaker open, {} ms left", of.open_for_ms.unwrap_or(0)), Tint::Bad),
-        "half_open" => ("breaker half open".to_owned(), Tint::Odd),
-        _ => match of.paused_for_ms {
+    match of.breaker {
+        BreakerState::Open => (format!("breaker open, {} ms left", of.open_for_ms.unwrap_or(0)), Tint::Bad),
+        BreakerState::HalfOpen => ("breaker half open".to_owned(), Tint::Odd),
+        BreakerState::Closed => match of.paused_for_ms {
             Some(ms) => (format!("asked us to wait {ms} ms"), Tint::Odd),
             None if of.last_success.is_none() && of.last_failure.is_none() => {
                 ("not called yet".to_owned(), Tint::Faint)

@@ -19,7 +19,7 @@ pub fn list(page: &DeadPage, output: &Output) -> String {
             (letter.id.clone(), Some(Tint::Strong)),
             (letter.flow.clone(), None),
             (format!("{}{item}", letter.step), None),
-            (letter.reason.clone(), Some(Tint::Bad)),
+            (letter.reason.to_string(), Some(Tint::Bad)),
             (letter.code.clone(), None),
             (letter.at.clone(), None),
             (letter.message.clone(), None),
@@ -32,7 +32,7 @@ pub fn list(page: &DeadPage, output: &Output) -> String {
 /// A dead letter in full.
 pub fn detail(of: &DeadDetail, output: &Output) -> String {
     let letter = &of.letter;
-    let status = format!("{:?}", letter.status).to_lowercase();
+    let status = letter.status;
     let edited = if letter.edited { ", edited" } else { "" };
     let item = letter.item.map(|item| format!(", item {item}")).unwrap_or_default();
     let mut text = format!("{} {status}{edited}\n", output.tint(&letter.id, Tint::Strong));

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use sinew_control_api::{Attempt, Failure, RunDetail, RunEntry, RunPage, RunStatus};
+use sinew_control_api::{Attempt, EntryKind, Failure, RunDetail, RunEntry, RunPage, RunStatus};
 use sinew_stdx::Json;
 
 use crate::output::{Output, Table, Tint, one_line};
@@ -66,7 +66,10 @@ pub fn detail(of: &RunDetail, output: &Output) -> String {
 /// One line of a timeline, and its attempts.
 pub fn entry(of: &RunEntry, output: &Output) -> String {
     let bad = of.failure.is_some()
-        || matches!(of.kind.as_str(), "dead" | "cancelled" | "discarded" | "compensated");
+        || matches!(
+            of.kind,
+            EntryKind::Dead | EntryKind::Cancelled | EntryKind::Discarded | EntryKind::Compensated
+        );
     let step =
         of.step.as_ref().map(|step| format!("{}: ", output.tint(step, Tint::Strong))).unwrap_or_default();
     let said = one_line(&of.text);

@@ -24,7 +24,7 @@ pub fn run(validate: &Validate, output: &Output) -> Result<Exit, CliError> {
 }
 
 fn summary(loaded: &Loaded, output: &Output) -> String {
-    let errors = loaded.findings.iter().filter(|f| f.severity == sinew_diag::Severity::Error).count();
+    let errors = loaded.findings.errors();
     let warnings = loaded.findings.len() - errors;
     let warned = if warnings > 0 { format!(", {}", counted(warnings, "warning")) } else { String::new() };
     match &loaded.snapshot {

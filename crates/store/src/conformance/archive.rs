@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Place;
 use super::desk::{Desk, at};
-use crate::{FlowCounts, NewRun, RunFilter, RunId, RunStatus};
+use crate::{FlowCounts, NewRun, Phase, RunFilter, RunId, RunProgress, RunStatus};
 
 fn any() -> RunFilter {
     RunFilter::default()
@@ -30,6 +30,19 @@ pub fn runs_are_listed_newest_first_and_in_pages(place: &dyn Place) {
         assert!(seen.iter().eq(ids.iter().rev()), "{filter:?}");
     }
     assert!(desk.list(RunFilter { before: Some(ids[0]), ..any() }).is_empty());
+}
+
+/// A watcher asks often, and must not miss anything.
+pub fn how_far_a_run_has_come_is_told(place: &dyn Place) {
+    let desk = Desk::at(place);
+    let run = desk.start("f");
+    let progress = || desk.store().run_progress(run).wait().unwrap().unwrap();
+    assert_eq!(progress(), RunProgress { status: RunStatus::Running, entries: 1 });
+    desk.write(desk.entry(run, 1, Phase::Running)).unwrap();
+    assert_eq!(progress(), RunProgress { status: RunStatus::Running, entries: 2 });
+    desk.finish(run, 2);
+    assert_eq!(progress(), RunProgress { status: RunStatus::Finished, entries: 3 });
+    assert_eq!(desk.store().run_progress(desk.id()).wait().unwrap(), None);
 }
 
 /// And by several together.

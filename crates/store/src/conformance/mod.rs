@@ -114,6 +114,7 @@ cases! {
         a_dead_run_is_revived_and_finished;
     archive:
         runs_are_listed_newest_first_and_in_pages
+        how_far_a_run_has_come_is_told
         runs_are_found_by_every_filter
         times_are_exact_when_ids_tell_another_time
         a_line_says_what_a_run_waits_for_and_why_it_failed

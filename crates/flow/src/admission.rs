@@ -15,6 +15,8 @@ pub(crate) struct Admissions {
     pub(crate) room: Notify,
     /// Told when room appears: those who wait to be accepted, the first of them.
     pub(crate) gap: Notify,
+    /// Told when nothing is under way any more: everybody who waits for that.
+    rest: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -32,7 +34,13 @@ pub(crate) struct Slot {
 
 impl Admissions {
     pub(crate) fn new(max: usize) -> Arc<Self> {
-        Arc::new(Self { max, state: Mutex::default(), room: Notify::new(), gap: Notify::new() })
+        Arc::new(Self {
+            max,
+            state: Mutex::default(),
+            room: Notify::new(),
+            gap: Notify::new(),
+            rest: Notify::new(),
+        })
     }
 
     /// Room for a run of a flow that allows so many, if there is some.
@@ -64,6 +72,18 @@ impl Admissions {
     /// How many runs are under way.
     pub(crate) fn taken(&self) -> usize {
         self.state.lock().taken
+    }
+
+    /// Waits until no run is under way.
+    pub(crate) async fn at_rest(&self) {
+        loop {
+            let rest = self.rest.notified();
+            // Told from here on, so that a run which ends in between is not missed.
+            if self.taken() == 0 {
+                return;
+            }
+            rest.await;
+        }
     }
 
     /// Of these flows and their bounds, how much room each has.
@@ -101,7 +121,11 @@ impl Drop for Slot {
         let mut state = self.admissions.state.lock();
         state.taken -= 1;
         forget(&mut state, &self.flow);
+        let at_rest = state.taken == 0;
         drop(state);
+        if at_rest {
+            self.admissions.rest.notify_waiters();
+        }
         self.admissions.room.notify_one();
         self.admissions.gap.notify_one();
     }
@@ -109,6 +133,8 @@ impl Drop for Slot {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use super::*;
 
     #[test]
@@ -125,5 +151,16 @@ mod tests {
         drop(first);
         assert_eq!((admissions.free(), admissions.taken()), (1, 2));
         assert!(admissions.try_take(&a, 2).is_some());
+    }
+
+    #[tokio::test]
+    async fn the_end_of_the_last_run_is_told_although_others_wait_for_room() {
+        let admissions = Admissions::new(3);
+        let slot = admissions.try_take(&"a".into(), 2).unwrap();
+        let (mut room, mut rest) = (pin!(admissions.room.notified()), pin!(admissions.at_rest()));
+        // Who waits for room has come first.
+        assert!(futures_util::poll!(&mut room).is_pending() && futures_util::poll!(&mut rest).is_pending());
+        drop(slot);
+        assert!(futures_util::poll!(&mut rest).is_ready());
     }
 }

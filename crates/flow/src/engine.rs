@@ -210,12 +210,7 @@ impl Engine {
     /// start. True if everything came to rest.
     pub async fn stop(&self, patience: Duration) -> bool {
         self.core.stopping.send_replace(true);
-        let at_rest = async {
-            while self.core.admissions.taken() > 0 {
-                self.core.admissions.room.notified().await;
-            }
-        };
-        tokio::time::timeout(patience, at_rest).await.is_ok()
+        tokio::time::timeout(patience, self.core.admissions.at_rest()).await.is_ok()
     }
 }
 

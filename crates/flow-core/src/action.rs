@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sinew_model::{ConnectionName, Failure, FileFormat, OperationId, Retry};
-use sinew_stdx::Json;
+use sinew_stdx::{Json, Timestamp};
 use sinew_store::RunId;
 
 use crate::ParkedFor;
@@ -19,8 +19,8 @@ pub enum Action {
         step: Arc<str>,
         /// The items.
         input: EachInput,
-        /// What the block reads of the scope around it.
-        scope: Vec<(Arc<str>, Json)>,
+        /// What the items have around them.
+        scope: EachScope,
     },
     /// Make the wait durable: answer with `Parked`.
     Park {
@@ -116,6 +116,15 @@ pub struct CallAction {
     /// An earlier attempt may have taken effect: a destination that can be asked is asked before it is sent again, and
     /// if it fails for good nobody knows whether the effect is there.
     pub doubtful: bool,
+}
+
+/// What all items of an `each` have around them.
+#[derive(Clone, Debug)]
+pub struct EachScope {
+    /// What the block reads of the names outside it.
+    pub names: Vec<(Arc<str>, Json)>,
+    /// When the step became ready: the items' expressions take their time from it.
+    pub at: Timestamp,
 }
 
 /// The items of an `each`.

@@ -7,7 +7,7 @@ use sinew_model::{Call, Each, EachSource, Emit, Step, StepKind, SubFlow, Wait};
 use sinew_stdx::{Json, Timestamp};
 use sinew_store::RunId;
 
-use crate::action::{Action, CallAction, EachInput};
+use crate::action::{Action, CallAction, EachInput, EachScope};
 use crate::machine::{Machine, StepState};
 use crate::walk::{StepFailure, failed};
 use crate::{Env, ParkedFor, failure, idempotency_key, key};
@@ -62,8 +62,8 @@ impl Machine {
             }
         };
         let roots = each.reads.root_names();
-        let scope = env.select(|name| roots.as_ref().is_none_or(|roots| roots.contains(&name)));
-        Ok(Action::Each { step: Arc::clone(name), input, scope })
+        let names = env.select(|name| roots.as_ref().is_none_or(|roots| roots.contains(&name)));
+        Ok(Action::Each { step: Arc::clone(name), input, scope: EachScope { names, at: moment } })
     }
 
     pub(crate) fn wait(
@@ -146,11 +146,11 @@ impl Machine {
 
     /// By what an effect of this run inside Sinew is recognised when it is repeated after a crash.
     pub(crate) fn effect_id(&self, step: &str) -> Arc<str> {
-        let (run, item) = match &self.item {
-            Some(item) => (item.run, Some((&*item.each, item.index))),
-            None => (self.run, None),
+        let (run, item, edits) = match &self.item {
+            Some(item) => (item.run, Some((&*item.each, item.index)), item.edits),
+            None => (self.run, None, 0),
         };
-        idempotency_key(run, item, step, 0).into()
+        idempotency_key(run, item, step, edits).into()
     }
 
     /// The input of a call that failed, for its dead letter.

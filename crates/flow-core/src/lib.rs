@@ -6,6 +6,7 @@
 //! [`Machine::apply`].
 
 mod action;
+mod arrival;
 mod codec;
 mod env;
 mod failure;
@@ -17,7 +18,8 @@ mod record;
 mod undo;
 mod walk;
 
-pub use action::{Action, CallAction, EachInput};
+pub use action::{Action, CallAction, EachInput, EachScope};
+pub use arrival::{Arrival, at_flow};
 pub use codec::{DecodeError, decode, encode};
 pub use env::Env;
 pub use key::idempotency_key;

@@ -9,6 +9,7 @@ use sinew_model::{
 use sinew_stdx::{Json, Timestamp};
 use sinew_store::{DeadId, RunId, RunStatus};
 
+use crate::arrival::Arrived;
 use crate::record::Outcome;
 use crate::{Action, Entry, Env, ItemScope, ParkedFor, Record, Signal};
 
@@ -87,7 +88,9 @@ pub struct Machine {
     pub(crate) item: Option<Arc<ItemScope>>,
     pub(crate) trigger: Json,
     pub(crate) seed: u64,
-    pub(crate) accepted_at: Timestamp,
+    /// When its first steps became ready: at its acceptance, or, as an item, when its `each` was.
+    pub(crate) began_at: Timestamp,
+    pub(crate) arrival: Arrived,
     pub(crate) limits: Limits,
     pub(crate) steps: HashMap<Arc<str>, StepState>,
     pub(crate) memo: HashMap<Arc<str>, Memo>,
@@ -101,6 +104,7 @@ pub struct Machine {
     repeats: bool,
     state: RunState,
     settled: u32,
+    accepted_at: Timestamp,
 }
 
 impl Machine {
@@ -126,16 +130,20 @@ impl Machine {
 
     /// A machine that was just accepted.
     pub fn accepted(run: RunId, flow: Arc<Flow>, entry: &Entry) -> Result<Self, Illegal> {
-        let Record::Accepted { trigger, principal, trace, seed, parent, item, .. } = &entry.record else {
+        let Record::Accepted { trigger, principal, trace, seed, parent, item, unreadable, .. } =
+            &entry.record
+        else {
             return Err(illegal("a journal begins with `accepted`"));
         };
+        let (item_at, item_seed) = item.as_ref().map_or((None, None), |item| (item.at, item.seed));
         Ok(Self {
             run,
             flow,
             item: item.as_ref().map(|item| Arc::new((**item).clone())),
             trigger: trigger.clone(),
-            seed: *seed,
-            accepted_at: entry.at,
+            seed: item_seed.unwrap_or(*seed),
+            began_at: item_at.unwrap_or(entry.at),
+            arrival: unreadable.as_ref().map_or(Arrived::Read, |why| Arrived::Unreadable(why.clone())),
             limits: Limits::default(),
             steps: HashMap::new(),
             memo: HashMap::new(),
@@ -148,19 +156,22 @@ impl Machine {
             repeats: item.is_some(),
             state: RunState::Going,
             settled: 0,
+            accepted_at: entry.at,
         })
     }
 
     /// A machine for one item of this run's `each`; it lives in memory only, the step's progress stands for it.
-    pub fn for_item(&self, scope: Arc<ItemScope>, at: Timestamp) -> Self {
-        let seed = crate::key::step_seed(self.seed ^ scope.index.rotate_left(32), &scope.each);
+    pub fn for_item(&self, scope: Arc<ItemScope>) -> Self {
+        let seed = scope.seed.unwrap_or_else(|| self.item_seed(&scope.each, scope.index));
+        let at = scope.at.unwrap_or(self.began_at);
         Self {
             run: self.run,
             flow: Arc::clone(&self.flow),
             item: Some(scope),
             trigger: self.trigger.clone(),
             seed,
-            accepted_at: at,
+            began_at: at,
+            arrival: Arrived::Read,
             limits: self.limits,
             steps: HashMap::new(),
             memo: HashMap::new(),
@@ -173,13 +184,20 @@ impl Machine {
             repeats: false,
             state: RunState::Going,
             settled: 0,
+            accepted_at: at,
         }
+    }
+
+    /// What an item's `$random()` and the like start from: the same whenever it runs again.
+    pub fn item_seed(&self, each: &str, index: u64) -> u64 {
+        crate::key::step_seed(self.seed ^ index.rotate_left(32), each)
     }
 
     /// Folds one more record in.
     pub fn apply(&mut self, entry: &Entry) -> Result<(), Illegal> {
         self.check_state(&entry.record)?;
-        let at = entry.at;
+        // All of an item happens at one moment, so that it makes the same calls when it runs again under the same keys.
+        let at = self.item.as_ref().and_then(|item| item.at).unwrap_or(entry.at);
         match &entry.record {
             Record::Accepted { .. } => return Err(illegal("a run is accepted once")),
             Record::Intent { step } => {
@@ -276,9 +294,17 @@ impl Machine {
             // Another call, which nobody has made yet.
             self.doubtful.remove(step);
         }
-        if let Some(trigger) = trigger {
-            self.trigger = trigger.clone();
+        match (trigger, &mut self.item) {
+            (Some(edited), Some(item)) => {
+                let item = Arc::make_mut(item);
+                item.item = edited.clone();
+                // Another item than the one whose calls were made.
+                item.edits += 1;
+            }
+            (Some(edited), None) => self.trigger = edited.clone(),
+            (None, _) => {}
         }
+        self.arrive_again();
     }
 
     /// Failed attempts are kept in memory until the step settles, for the dead letter.
@@ -293,7 +319,10 @@ impl Machine {
 
     /// The actions that are due now and were not handed out before.
     pub fn actions(&mut self, now: Timestamp) -> Vec<Action> {
-        if self.state == RunState::Going { self.walk(now) } else { Vec::new() }
+        if self.state != RunState::Going {
+            return Vec::new();
+        }
+        self.turned_away().map_or_else(|| self.walk(now), |action| vec![action])
     }
 
     /// A successful value without what nothing reads (see [`sinew_model::Step::keep`]).

@@ -45,6 +45,9 @@ pub enum Record<V = Json> {
         /// If this run repeats one item of another run's `each`: which, and what it needs.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         item: Option<Box<ItemScope<V>>>,
+        /// Why its trigger could not read the payload. It dies at once, and a person decides.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unreadable: Option<Box<Failure>>,
     },
     /// A write is about to be sent to a destination that would act twice. Durable before it is sent: after a crash we
     /// know that we do not know.
@@ -171,6 +174,13 @@ pub struct ItemScope<V = Json> {
     /// How often it was edited by hand: an edited item makes other calls.
     #[serde(default)]
     pub edits: u32,
+    /// When its `each` became ready: its expressions take their time from here, however often and late it runs again.
+    /// Journals before this field do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// What its `$random()` and the like start from, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
     /// What the block reads of the scope around it.
     pub scope: Vec<(Arc<str>, V)>,
 }
@@ -273,6 +283,7 @@ impl<V> Record<V> {
                 dedupe_key,
                 parent,
                 item,
+                unreadable,
             } => Record::Accepted {
                 version,
                 trigger: f(trigger)?,
@@ -283,6 +294,7 @@ impl<V> Record<V> {
                 dedupe_key,
                 parent,
                 item: item.map(|item| item.map_values(f)).transpose()?.map(Box::new),
+                unreadable,
             },
             Self::Settled { step, outcome, attempts } => {
                 Record::Settled { step, outcome: outcome.map_values(f)?, attempts }
@@ -335,6 +347,8 @@ impl<V> ItemScope<V> {
             index: self.index,
             item: f(self.item)?,
             edits: self.edits,
+            at: self.at,
+            seed: self.seed,
             scope: self
                 .scope
                 .into_iter()

@@ -44,7 +44,7 @@ impl Machine {
     /// Takes back, one after another and the last first, what can be taken back.
     pub(crate) fn undo(&mut self, flow: &Flow, cause: StepFailure, pass: &mut Pass) {
         let mut collecting = Pass { now: pass.now, actions: Vec::new(), undoable: Some(Vec::new()) };
-        let (mut env, mut moment) = (self.root_env(), self.accepted_at);
+        let (mut env, mut moment) = (self.root_env(), self.began_at);
         self.block(&flow.block, &mut env, &mut moment, &mut collecting);
         let mut undoable = collecting.undoable.unwrap_or_default();
         undoable.sort_by_key(|undo| std::cmp::Reverse(undo.order));

@@ -49,7 +49,7 @@ impl Machine {
         let flow = Arc::clone(&self.flow);
         let mut pass = Pass { now, actions: Vec::new(), undoable: None };
         let mut env = self.root_env();
-        let mut moment = self.accepted_at;
+        let mut moment = self.began_at;
         let come = self.block(root_block(&flow, self), &mut env, &mut moment, &mut pass);
         match come {
             Come::Waiting => {}

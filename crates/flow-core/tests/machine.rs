@@ -74,6 +74,7 @@ impl Run {
             dedupe_key: None,
             parent: None,
             item: None,
+            unreadable: None,
         };
         let entry = Entry { at: now, record };
         let machine = Machine::accepted(ids.next(now), flow, &entry).unwrap();

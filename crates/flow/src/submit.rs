@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use sinew_flow_core::{Entry, ItemScope, Machine, Record, encode};
-use sinew_mapping::{Limits, Moment, Scope, project};
-use sinew_model::{Dedupe, Failure, Flow, Principal, Priority, Trace, Trigger};
+use sinew_flow_core::{Arrival, Entry, ItemScope, Machine, Record, at_flow, encode};
+use sinew_mapping::{FieldTree, Reads, project};
+use sinew_model::{Failure, Flow, Principal, Priority, Trace, Trigger};
 use sinew_stdx::{Json, Timestamp};
 use sinew_store::{Admitted, CursorAdvance, NewRun, RunId};
 
@@ -35,6 +35,8 @@ pub struct Submission {
     pub run: Option<RunId>,
     /// The item of an `each` that it repeats.
     pub item: Option<ItemScope>,
+    /// Why its trigger could not read the payload: its run dies at once, and a person decides.
+    pub unreadable: Option<Failure>,
     /// An accepted run has promised it: it is taken even if the flow's backlog is full.
     pub promised: bool,
 }
@@ -66,6 +68,7 @@ impl Submission {
             parent: None,
             run: None,
             item: None,
+            unreadable: None,
             promised: false,
         }
     }
@@ -78,54 +81,47 @@ impl Submission {
         trace: Trace,
         now: Timestamp,
     ) -> Result<Option<Self>, Failure> {
-        let trigger = Arrival { trigger: &flow.trigger, payload: &payload, now };
-        if !trigger.is_wanted()? {
+        let arrival = Arrival { flow, payload: &payload, now };
+        if !arrival.is_wanted()? {
             return Ok(None);
         }
-        let ordering_key = trigger.ordering_key()?;
-        let dedupe = trigger.dedupe()?;
+        let (ordering_key, dedupe) = (arrival.ordering_key()?, arrival.dedupe()?);
         Ok(Some(Self { ordering_key, dedupe, ..Self::new(Arc::clone(flow), payload, principal, trace) }))
     }
-}
 
-/// A payload before its trigger.
-struct Arrival<'a> {
-    trigger: &'a Trigger,
-    payload: &'a Json,
-    now: Timestamp,
-}
-
-impl Arrival<'_> {
-    fn evaluate(&self, what: &str, expression: &sinew_mapping::Expression) -> Result<Option<Json>, Failure> {
-        let moment = Moment { now: self.now, seed: 0 };
-        expression.evaluate(&Scope::root(self.payload), moment, &Limits::default()).map_err(|e| {
-            let message = format!("the trigger's `{what}` failed on this payload: {e}");
-            Failure::new(
-                sinew_model::Reason::Mapping,
-                sinew_diag::codes::trigger::UNACCEPTABLE_PAYLOAD,
-                message,
-            )
+    /// As [`Submission::read`], where nobody is there to be told that the payload cannot be read: it is kept as a dead
+    /// letter instead.
+    pub(crate) fn read_or_keep(
+        flow: &Arc<Flow>,
+        payload: &Json,
+        principal: Principal,
+        trace: Trace,
+        now: Timestamp,
+    ) -> Option<Self> {
+        Self::read(flow, payload.clone(), principal.clone(), trace, now).unwrap_or_else(|failure| {
+            let kept = Self::new(Arc::clone(flow), payload.clone(), principal, trace);
+            Some(Self { unreadable: Some(at_flow(flow, failure)), ..kept })
         })
     }
 
-    fn is_wanted(&self) -> Result<bool, Failure> {
-        let Some(when) = self.trigger.when() else { return Ok(true) };
-        let value = self.evaluate("when", when)?;
-        Ok(value.is_some_and(|v| !matches!(v.as_str(), "false" | "null" | "0" | "\"\"" | "[]" | "{}")))
-    }
-
-    fn text(&self, what: &str, expression: &sinew_mapping::Expression) -> Result<Option<Arc<str>>, Failure> {
-        let value = self.evaluate(what, expression)?.filter(|value| !value.is_null());
-        Ok(value.map(|value| value.to::<String>().map_or_else(|_| Arc::from(value.as_str()), Arc::from)))
-    }
-
-    fn ordering_key(&self) -> Result<Option<Arc<str>>, Failure> {
-        self.trigger.key().map_or(Ok(None), |key| self.text("key", key))
-    }
-
-    fn dedupe(&self) -> Result<Option<(Arc<str>, Timestamp)>, Failure> {
-        let Some(Dedupe { key, window }) = self.trigger.dedupe() else { return Ok(None) };
-        Ok(self.text("dedupe", key)?.map(|key| (key, self.now.plus(*window))))
+    /// What is stored of the payload. One that could not be read keeps what the trigger reads, too: it is read again when
+    /// it was mended.
+    fn kept_payload(&self) -> Json {
+        let Flow { trigger, keep_trigger, .. } = &*self.flow;
+        if self.unreadable.is_none() {
+            return project(&self.payload, keep_trigger);
+        }
+        let read = [trigger.when(), trigger.key(), trigger.dedupe().map(|dedupe| &dedupe.key)];
+        let read =
+            read.into_iter().flatten().fold(Reads::nothing(), |all, one| all.union(one.reads().clone()));
+        let read = if matches!(trigger, Trigger::Poll(poll) if poll.batch) {
+            let mut items = FieldTree::default();
+            items.insert("items", read);
+            Reads::Fields(items)
+        } else {
+            read
+        };
+        project(&self.payload, &keep_trigger.clone().union(read))
     }
 }
 
@@ -236,14 +232,15 @@ impl Core {
     }
 
     fn prepare(self: &Arc<Self>, submission: Submission, now: Timestamp) -> (Prepared, NewRun) {
-        let Submission { flow, payload, ordering_key, dedupe, principal, trace, parent, run, item, promised } =
-            submission;
+        let trigger = submission.kept_payload();
+        let Submission { flow, ordering_key, dedupe, principal, trace, parent, run, item, .. } = submission;
+        let (unreadable, promised) = (submission.unreadable.map(Box::new), submission.promised);
         let run = run.unwrap_or_else(|| self.new_id());
         let entry = Entry {
             at: now,
             record: Record::Accepted {
                 version: flow.version.clone(),
-                trigger: project(&payload, &flow.keep_trigger),
+                trigger,
                 principal,
                 trace,
                 seed: self.chance(),
@@ -251,6 +248,7 @@ impl Core {
                 dedupe_key: dedupe.as_ref().map(|(key, _)| Arc::clone(key)),
                 parent: parent.clone(),
                 item: item.map(Box::new),
+                unreadable,
             },
         };
         let name = flow.name.shared();
@@ -370,13 +368,10 @@ impl Core {
             if trigger.event.as_str() != &*emission.event {
                 continue;
             }
-            let (payload, principal) = (emission.payload.clone(), emission.principal.clone());
-            let read = Submission::read(flow, payload, principal, emission.trace, now);
-            let mut submission = match read {
-                Ok(Some(submission)) => submission,
-                Ok(None) => continue,
-                Err(failure) => return Err(Refusal::Unacceptable(failure.message.to_string())),
-            };
+            let Emission { payload, principal, trace, .. } = emission;
+            // What one flow cannot read is no matter of the emitter's or of the other flows'.
+            let read = Submission::read_or_keep(flow, payload, principal.clone(), *trace, now);
+            let Some(mut submission) = read else { continue };
             if submission.dedupe.is_none() {
                 submission.dedupe = emission.dedupe.clone().map(|key| (key, now.plus(EFFECT_DEDUPE_FOR)));
             }

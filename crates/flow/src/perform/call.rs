@@ -111,7 +111,10 @@ enum Next {
 impl Trying {
     async fn attempt(&mut self) -> Next {
         let (outcome, attempt) = if self.action.pages_max.is_some() {
-            self.all_pages().await
+            match self.all_pages().await {
+                Some(read) => read,
+                None => return Next::Over(Vec::new()),
+            }
         } else {
             let attempted = self.performer.core.caller.attempt(&self.request).await;
             (attempted.outcome, attempted.attempt)
@@ -193,11 +196,8 @@ impl Trying {
     }
 
     async fn wait(&mut self, after: Duration) -> Next {
-        if after <= SHORT_WAIT_MAX && !self.performer.is_over() {
-            tokio::time::sleep(after).await;
-            if !self.performer.is_over() {
-                return Next::Again;
-            }
+        if after <= SHORT_WAIT_MAX && self.performer.pause(after).await {
+            return Next::Again;
         }
         let due = self.performer.core.now().plus(after);
         let attempts = std::mem::take(&mut self.attempts);
@@ -252,23 +252,27 @@ impl Trying {
         self.wait(wait.max(refused.retry_after.unwrap_or_default())).await
     }
 
-    /// All pages, as one array. A page that fails fails the attempt: reads are simply read again.
-    async fn all_pages(&mut self) -> (Result<Json, Failure>, Attempt) {
+    /// All pages, as one array. A page that fails fails the attempt: reads are simply read again. `None` if nothing more
+    /// is to be sent.
+    async fn all_pages(&mut self) -> Option<(Result<Json, Failure>, Attempt)> {
         let at = self.performer.core.now();
         let mut pages = self.performer.core.caller.pages(self.request.clone());
         let (mut items, mut read) = (Vec::new(), 0);
         while let Some(page) = pages.next().await {
             match page {
                 Ok(page) => items.extend(page.items),
-                Err((failure, attempt)) => return (Err(failure), attempt),
+                Err((failure, attempt)) => return Some((Err(failure), attempt)),
             }
             read += 1;
+            if self.performer.is_over() {
+                return None;
+            }
             if self.action.pages_max.is_some_and(|max| read >= max.get()) {
                 break;
             }
         }
         let took_ms = self.performer.core.now().since(at).as_millis() as u64;
-        (Ok(Json::array(&items)), Attempt { at, took_ms, request: None, response: None, failure: None })
+        Some((Ok(Json::array(&items)), Attempt { at, took_ms, request: None, response: None, failure: None }))
     }
 
     fn settled(&mut self, outcome: Result<Json, Failure>) -> Performed {

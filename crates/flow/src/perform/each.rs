@@ -7,25 +7,26 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use sinew_diag::codes::engine as code;
-use sinew_flow_core::{
-    Action, CallAction, EachInput, EachProgress, Entry, Env, ItemScope, Machine, Outcome, Record,
-};
+use sinew_flow_core::{EachInput, EachProgress, EachScope, Env, ItemScope, Machine, Outcome, Record};
 use sinew_mapping::{Limits, Moment};
-use sinew_model::{Each, Effect, Failure, Reason};
-use sinew_stdx::{Json, Timestamp};
+use sinew_model::{Each, Failure, Reason};
+use sinew_stdx::Json;
 use sinew_store::NewDeadLetter;
 use tokio::sync::{mpsc, oneshot};
 
-use super::each_items::Items;
-use super::{Performer, call, emit, needs_intent, start_flow, target};
+use super::Performer;
+use super::each_item::{IntentRequest, ItemEnd, ItemFailure, run_item};
+use super::each_items::{Halt, Items, ReadItem, Reading};
 use crate::drive::Performed;
-use crate::engine::{Message, SharedItem};
+use crate::engine::Message;
 use crate::letters;
 
 /// How often progress is kept.
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(300);
 /// Values that `collect` holds at most.
 const RESULTS_MAX: usize = 1000;
+/// How large they may be together; every checkpoint holds them.
+const RESULTS_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Dead letters that wait for the next checkpoint at most.
 const DEAD_MAX: usize = 500;
 
@@ -35,41 +36,46 @@ pub(crate) async fn each(
     machine: Machine,
     step: Arc<str>,
     input: EachInput,
-    scope: Vec<(Arc<str>, Json)>,
+    scope: EachScope,
 ) -> Performed {
-    let outcome = match run(performer, &machine, &step, input, scope).await {
-        Ok(Some(summary)) => Outcome::Ok(summary),
-        Ok(None) => return Vec::new(),
-        Err(failure) => Outcome::Failed(failure),
+    let (outcome, attempts) = match run(performer, &machine, &step, input, scope).await {
+        Ok(summary) => (Outcome::Ok(summary), Vec::new()),
+        Err(Halt::Interrupted) => return Vec::new(),
+        Err(Halt::Failed { failure, attempts }) => (Outcome::Failed(failure), attempts),
     };
-    vec![Record::Settled { step, outcome, attempts: Vec::new() }]
+    vec![Record::Settled { step, outcome, attempts }]
 }
 
 async fn run(
-    performer: Performer,
+    mut performer: Performer,
     machine: &Machine,
     step: &Arc<str>,
     input: EachInput,
-    scope: Vec<(Arc<str>, Json)>,
-) -> Result<Option<Json>, Failure> {
+    scope: EachScope,
+) -> Result<Json, Halt> {
     let Some(each) = machine.each(step) else {
         let message = format!("the flow has no `each` step `{step}`");
-        return Err(Failure::new(Reason::Mapping, code::JOURNAL_MISMATCH, message));
+        return Err(Failure::new(Reason::Mapping, code::JOURNAL_MISMATCH, message).into());
     };
     let kept = performer.progress.iter().find(|(path, _)| path == step);
     let progress = kept
         .and_then(|(_, bytes)| EachProgress::from_bytes(bytes))
         .unwrap_or_else(|| EachProgress::begin(each.reduce.as_ref().map(|reduce| reduce.start.clone())));
-    let items = Items::open(&performer, input, &progress)?;
+    // Items have no use for it, and every one of them gets a performer.
+    performer.progress = Vec::new();
+    let items = Some(Items::open(&performer, input, &progress)?);
+    let collected_bytes = progress.results.iter().map(|(_, value)| value.as_bytes().len()).sum();
     let (ask, asked) = mpsc::unbounded_channel();
     let mut running = Running {
         performer,
         machine,
         each,
         step: Arc::clone(step),
-        scope,
+        around: scope,
         items,
+        coming: None,
         progress,
+        collected_bytes,
         tokens: BTreeMap::new(),
         doing: FuturesUnordered::new(),
         dead: Vec::new(),
@@ -83,21 +89,17 @@ async fn run(
     running.run().await
 }
 
-/// An item's write that must be known to be about to happen, before it happens.
-struct IntentRequest {
-    index: u64,
-    step: Arc<str>,
-    ack: oneshot::Sender<()>,
-}
-
 struct Running<'a> {
     performer: Performer,
     machine: &'a Machine,
     each: &'a Each,
     step: Arc<str>,
-    scope: Vec<(Arc<str>, Json)>,
-    items: Items,
+    around: EachScope,
+    /// The source, while nothing is read from it.
+    items: Option<Items>,
+    coming: Option<Reading>,
     progress: EachProgress,
+    collected_bytes: usize,
     /// Where the source can be read from again, by the number of the first item there.
     tokens: BTreeMap<u64, Json>,
     doing: FuturesUnordered<BoxFuture<'static, ItemEnd>>,
@@ -106,37 +108,24 @@ struct Running<'a> {
     ask: mpsc::UnboundedSender<IntentRequest>,
     asked: mpsc::UnboundedReceiver<IntentRequest>,
     exhausted: bool,
-    /// An item was left unfinished because the engine is stopping.
+    /// An item was left unfinished because nothing more is to be sent.
     interrupted: bool,
     changed: bool,
 }
 
-struct ItemEnd {
-    index: u64,
-    scope: SharedItem,
-    /// `None` if the engine is stopping: it runs again after the restart.
-    outcome: Option<Result<Json, Box<ItemFailure>>>,
-}
-
-struct ItemFailure {
-    step: Arc<str>,
-    failure: Failure,
-    input: Option<Json>,
-    attempts: Vec<sinew_model::Attempt>,
-}
-
 impl Running<'_> {
-    /// `None` if the engine is stopping.
-    async fn run(&mut self) -> Result<Option<Json>, Failure> {
+    async fn run(&mut self) -> Result<Json, Halt> {
         let mut tick = tokio::time::interval(CHECKPOINT_EVERY);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut failed: Option<Failure> = None;
+        let mut halted: Option<Halt> = None;
         loop {
             // After a failure of the step itself no item is begun, and those under way are seen to their end.
-            if failed.is_none() {
-                failed = self.start_items().await.err();
+            if halted.is_some() {
+                self.coming = None;
+            } else {
+                self.read_on();
             }
-            if self.doing.is_empty() {
+            if self.doing.is_empty() && self.coming.is_none() {
                 break;
             }
             tokio::select! {
@@ -149,8 +138,16 @@ impl Running<'_> {
                     self.keep().await;
                 }
                 _ = tick.tick() => self.keep().await,
+                (items, next) = read(&mut self.coming) => {
+                    self.coming = None;
+                    halted = self.begin(items, next).err();
+                }
                 Some(end) = self.doing.next() => {
-                    failed = failed.or(self.item_ended(end).err());
+                    // A failure says more than that something was left for later.
+                    let failed = self.item_ended(end).err().map(Halt::from);
+                    if !matches!(halted, Some(Halt::Failed { .. })) {
+                        halted = failed.or(halted);
+                    }
                     if self.dead.len() >= DEAD_MAX {
                         self.keep().await;
                     }
@@ -158,61 +155,58 @@ impl Running<'_> {
             }
         }
         self.keep().await;
-        match failed {
-            Some(failure) => Err(failure),
-            None if self.interrupted || !self.exhausted => Ok(None),
-            None => self.summary().await.map(Some),
+        match halted {
+            Some(halt) => Err(halt),
+            None if self.interrupted || !self.exhausted => Err(Halt::Interrupted),
+            None => Ok(self.summary().await?),
         }
     }
 
-    /// Starts items while there is room for more.
-    async fn start_items(&mut self) -> Result<(), Failure> {
-        while !self.exhausted && self.doing.len() < self.each.concurrency.get() as usize {
-            // One item that takes long must not let the bitmap above the watermark grow without bound.
-            let per_number = self.each.batch.map_or(1, |batch| u64::from(batch.get()));
-            let number = self.items.next_index() / per_number;
-            let too_far = number >= self.progress.watermark + EachProgress::WINDOW_MAX;
-            if self.performer.is_over() || (too_far && !self.doing.is_empty()) {
-                return Ok(());
-            }
-            let next = self.next_item().await?;
-            let Some((index, item)) = next else {
-                self.exhausted = true;
-                return Ok(());
-            };
-            if self.progress.is_done(index) {
-                continue;
-            }
-            let scope = Arc::new(ItemScope {
-                run: self.machine.run(),
-                each: Arc::clone(&self.step),
-                index,
-                item,
-                edits: 0,
-                scope: self.scope.clone(),
-            });
-            let machine = self.machine.for_item(Arc::clone(&scope), self.performer.core.now());
-            let uncertain = self.progress.intents_of(index);
-            let ask = self.ask.clone();
-            self.doing.push(Box::pin(run_item(self.performer.clone(), machine, scope, uncertain, ask)));
+    /// Asks for the next item if there is room for it.
+    fn read_on(&mut self) {
+        let full = self.doing.len() >= self.each.concurrency.get() as usize;
+        if self.coming.is_some() || self.exhausted || full || self.performer.is_over() {
+            return;
         }
-        Ok(())
+        let Some(items) = self.items.take() else { return };
+        // One item that takes long must not let the bitmap above the watermark grow without bound.
+        let per_number = self.each.batch.map_or(1, |batch| u64::from(batch.get()));
+        let number = items.next_index() / per_number;
+        if number >= self.progress.watermark + EachProgress::WINDOW_MAX && !self.doing.is_empty() {
+            self.items = Some(items);
+            return;
+        }
+        self.coming = Some(Box::pin(items.read(self.each.batch)));
     }
 
-    /// The next item, or the next so many as one.
-    async fn next_item(&mut self) -> Result<Option<(u64, Json)>, Failure> {
-        let Some(batch) = self.each.batch else {
-            let next = self.items.next(&self.performer).await.transpose()?;
-            self.tokens.insert(self.items.token_index, self.items.token.clone());
-            return Ok(next);
+    /// Begins what was read.
+    fn begin(&mut self, items: Items, next: Result<Option<(u64, Json)>, Halt>) -> Result<(), Halt> {
+        if self.each.batch.is_none() {
+            self.tokens.insert(items.token_index, items.token.clone());
+        }
+        self.items = Some(items);
+        let Some((index, item)) = next? else {
+            self.exhausted = true;
+            return Ok(());
         };
-        let (mut number, mut items) = (None, Vec::new());
-        while items.len() < batch.get() as usize {
-            let Some((index, item)) = self.items.next(&self.performer).await.transpose()? else { break };
-            number.get_or_insert(index / u64::from(batch.get()));
-            items.push(item);
+        if self.progress.is_done(index) {
+            return Ok(());
         }
-        Ok(number.map(|number| (number, Json::array(&items))))
+        let scope = Arc::new(ItemScope {
+            run: self.machine.run(),
+            each: Arc::clone(&self.step),
+            index,
+            item,
+            edits: 0,
+            at: Some(self.around.at),
+            seed: Some(self.machine.item_seed(&self.step, index)),
+            scope: self.around.names.clone(),
+        });
+        let machine = self.machine.for_item(Arc::clone(&scope));
+        let uncertain = self.progress.intents_of(index);
+        let ask = self.ask.clone();
+        self.doing.push(Box::pin(run_item(self.performer.clone(), machine, scope, uncertain, ask)));
+        Ok(())
     }
 
     fn note_intent(&mut self, request: IntentRequest) {
@@ -226,21 +220,13 @@ impl Running<'_> {
             self.interrupted = true;
             return Ok(());
         };
-        self.progress.done(end.index);
-        self.changed = true;
         match outcome {
+            // If its value cannot be taken up it is not done: a replay of the step must not leave it out.
             Ok(value) => {
+                let reduced = self.reduce(&end.scope, &value)?;
+                self.collect(end.index, value)?;
+                self.progress.reduced = reduced;
                 self.progress.ok += 1;
-                self.reduce(&end.scope, &value)?;
-                if self.each.collect {
-                    if self.progress.results.len() >= RESULTS_MAX {
-                        let message =
-                            format!("more than {RESULTS_MAX} items, whose values cannot all be collected");
-                        return Err(Failure::new(Reason::Mapping, code::TOO_MANY_RESULTS, message)
-                            .help("use `reduce`, or send the values on from inside the block"));
-                    }
-                    self.progress.results.push((end.index, value));
-                }
             }
             Err(failed) => {
                 self.progress.failed += 1;
@@ -251,23 +237,38 @@ impl Running<'_> {
                 self.dead.push((letter, failure));
             }
         }
+        self.progress.done(end.index);
+        self.changed = true;
         Ok(())
     }
 
-    fn reduce(&mut self, scope: &ItemScope, value: &Json) -> Result<(), Failure> {
-        let (Some(reduce), Some(acc)) = (&self.each.reduce, &self.progress.reduced) else { return Ok(()) };
+    fn collect(&mut self, index: u64, value: Json) -> Result<(), Failure> {
+        if !self.each.collect {
+            return Ok(());
+        }
+        self.collected_bytes += value.as_bytes().len();
+        if self.progress.results.len() >= RESULTS_MAX || self.collected_bytes > RESULTS_BYTES_MAX {
+            return Err(too_much_to_collect());
+        }
+        self.progress.results.push((index, value));
+        Ok(())
+    }
+
+    /// The aggregate with this item in it, if there is one.
+    fn reduce(&self, scope: &ItemScope, value: &Json) -> Result<Option<Json>, Failure> {
+        let (Some(reduce), Some(acc)) = (&self.each.reduce, &self.progress.reduced) else {
+            return Ok(self.progress.reduced.clone());
+        };
         let mut env = Env::new(scope.scope.clone());
         env.bind(self.each.item.shared(), scope.item.clone());
         env.bind("result", value.clone());
         env.bind("acc", acc.clone());
         let moment = Moment { now: self.machine.accepted_at(), seed: scope.index };
         let reduced = reduce.with.evaluate(&env.scope(), moment, &Limits::default());
-        let reduced = reduced.map_err(|e| {
+        reduced.map(Some).map_err(|e| {
             let message = format!("`reduce` failed on item {}: {e}", scope.index);
             Failure::new(Reason::Mapping, code::EXPRESSION_FAILED, message)
-        })?;
-        self.progress.reduced = Some(reduced);
-        Ok(())
+        })
     }
 
     /// Makes progress durable, with the dead letters that belong to it.
@@ -322,114 +323,19 @@ impl Running<'_> {
     }
 }
 
-/// One item's block, from its beginning to its end, in memory.
-async fn run_item(
-    performer: Performer,
-    mut machine: Machine,
-    scope: SharedItem,
-    uncertain: Vec<Arc<str>>,
-    ask: mpsc::UnboundedSender<IntentRequest>,
-) -> ItemEnd {
-    let index = scope.index;
-    for step in uncertain {
-        fold(&mut machine, performer.core.now(), Record::Intent { step });
-    }
-    let mut doing: FuturesUnordered<BoxFuture<'static, Performed>> = FuturesUnordered::new();
-    loop {
-        let now = performer.core.now();
-        for action in machine.actions(now) {
-            match action {
-                Action::Finish { result } => return ItemEnd { index, scope, outcome: Some(Ok(result)) },
-                Action::Die { step, failure, input } => {
-                    let attempts = machine.attempts(&step).to_vec();
-                    let failed = Box::new(ItemFailure { step, failure, input, attempts });
-                    return ItemEnd { index, scope, outcome: Some(Err(failed)) };
-                }
-                action => doing.extend(perform(&performer, &mut machine, action, index, &ask)),
-            }
-        }
-        if performer.is_over() && doing.is_empty() {
-            return ItemEnd { index, scope, outcome: None };
-        }
-        match doing.next().await {
-            Some(records) => {
-                for record in records {
-                    fold(&mut machine, performer.core.now(), record);
-                }
-            }
-            // Nothing under way: a retry is due later. Items wait for it in memory.
-            None => match machine.next_due() {
-                Some(due) => tokio::time::sleep(due.since(now).max(Duration::from_millis(1))).await,
-                None => tokio::task::yield_now().await,
-            },
-        }
+/// The next item, if one is being read.
+async fn read(coming: &mut Option<Reading>) -> ReadItem {
+    match coming {
+        Some(reading) => reading.await,
+        None => std::future::pending().await,
     }
 }
 
-fn fold(machine: &mut Machine, at: Timestamp, record: Record) {
-    let record = match record {
-        Record::Settled { step, outcome: Outcome::Ok(value), attempts } => {
-            let outcome = Outcome::Ok(machine.minimise(&step, &value));
-            Record::Settled { step, outcome, attempts }
-        }
-        record => record,
-    };
-    if let Err(illegal) = machine.apply(&Entry { at, record }) {
-        tracing::error!(run = %machine.run(), %illegal, "an item's record was left out");
-    }
-}
-
-fn perform(
-    performer: &Performer,
-    machine: &mut Machine,
-    action: Action,
-    index: u64,
-    ask: &mpsc::UnboundedSender<IntentRequest>,
-) -> Option<BoxFuture<'static, Performed>> {
-    let performer = performer.clone();
-    match action {
-        Action::Call(action) => Some(Box::pin(item_call(performer, action, index, ask.clone()))),
-        Action::Emit { step, event, key, payload, dedupe } => {
-            Some(Box::pin(emit(performer, step, event, key, payload, dedupe)))
-        }
-        Action::StartFlow { step, flow, payload, child: None, dedupe } => {
-            Some(Box::pin(start_flow(performer, step, flow, payload, None, dedupe)))
-        }
-        // Validation keeps waits, further `each` and awaited sub-flows out of an item's block.
-        Action::Park { step, .. }
-        | Action::ParkForChild { step }
-        | Action::Each { step, .. }
-        | Action::Elapse { step }
-        | Action::StartFlow { step, .. } => {
-            let message = format!("step `{step}` cannot stand inside an `each`");
-            let failure = Failure::new(Reason::Mapping, code::JOURNAL_MISMATCH, message);
-            let record = Record::Settled { step, outcome: Outcome::Failed(failure), attempts: Vec::new() };
-            fold(machine, performer.core.now(), record);
-            None
-        }
-        Action::Finish { .. } | Action::Die { .. } | Action::Compensate { .. } => None,
-    }
-}
-
-async fn item_call(
-    performer: Performer,
-    action: CallAction,
-    index: u64,
-    ask: mpsc::UnboundedSender<IntentRequest>,
-) -> Performed {
-    let (connection, operation) = match target(&performer.core.snapshot(), &action) {
-        Ok(target) => target,
-        Err(failure) => {
-            let outcome = Outcome::Failed(failure);
-            return vec![Record::Settled { step: action.step, outcome, attempts: Vec::new() }];
-        }
-    };
-    if operation.effect != Effect::Read && needs_intent(&operation, &action) && !action.uncertain {
-        let (ack, kept) = oneshot::channel();
-        let request = IntentRequest { index, step: Arc::clone(&action.step), ack };
-        if ask.send(request).is_err() || kept.await.is_err() {
-            return Vec::new();
-        }
-    }
-    call(performer, action, connection, operation).await
+fn too_much_to_collect() -> Failure {
+    let message = format!(
+        "more than {RESULTS_MAX} items or {} MiB, whose values cannot all be collected",
+        RESULTS_BYTES_MAX / (1024 * 1024)
+    );
+    Failure::new(Reason::Mapping, code::TOO_MANY_RESULTS, message)
+        .help("use `reduce`, or send the values on from inside the block")
 }

@@ -1,15 +1,17 @@
 //! The items of an `each` as a stream: from an array, a paginated read, or a file. Never all in memory as values.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
+use std::num::NonZeroU32;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use serde_json::value::RawValue;
 use sinew_call::{Decision, Pages, decide};
 use sinew_diag::codes::engine as code;
 use sinew_flow_core::{EachInput, EachProgress};
-use sinew_model::{Failure, FileFormat, Operation, Reason, Retry};
+use sinew_model::{Attempt, Failure, FileFormat, Operation, Reason, Retry};
 use sinew_stdx::{Json, Random};
 use tokio::sync::mpsc;
 
@@ -17,11 +19,13 @@ use super::{Performer, target};
 
 /// Records read ahead from a file.
 const READ_AHEAD: usize = 256;
-/// The longest line of an NDJSON file.
-const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The longest record of a file: a line of NDJSON, a row of CSV.
+const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;
+const TOO_LONG: &str = "a record is longer than 16 MiB";
 
 /// A stream of numbered items that begins where progress says.
 pub(crate) struct Items {
+    performer: Performer,
     source: Source,
     /// The number of the next item.
     next: u64,
@@ -48,25 +52,54 @@ struct Paged {
 
 impl Paged {
     /// Reads the next page; `None` after the last.
-    async fn read(&mut self, performer: &Performer) -> Option<Result<(), Failure>> {
-        let mut made = 0;
-        loop {
+    async fn read(&mut self, performer: &Performer) -> Option<Result<(), Halt>> {
+        let mut attempts = Vec::new();
+        while !performer.is_over() {
             let failure = match self.pages.next().await? {
                 Ok(page) => {
                     self.page = page.items.into_iter();
                     self.next = page.next;
                     return Some(Ok(()));
                 }
-                Err((failure, _)) => failure,
+                Err((failure, attempt)) => {
+                    attempts.push(attempt);
+                    failure
+                }
             };
-            made += 1;
+            let made = attempts.len() as u32;
             match decide(&failure, &self.operation, &self.retry, made, false, &mut self.random) {
-                Decision::Retry { after } if !performer.is_over() => tokio::time::sleep(after).await,
-                _ => return Some(Err(failure)),
+                Decision::Retry { after } => drop(performer.pause(after).await),
+                Decision::GiveUp | Decision::Probe => return Some(Err(Halt::Failed { failure, attempts })),
             }
         }
+        Some(Err(Halt::Interrupted))
     }
 }
+
+/// Why there is no next item, although there may be one.
+pub(crate) enum Halt {
+    /// It cannot be had, after these attempts.
+    Failed {
+        /// Why.
+        failure: Failure,
+        /// What was tried.
+        attempts: Vec<Attempt>,
+    },
+    /// Nothing more is to be sent: what was being read is read after the restart, if there is one.
+    Interrupted,
+}
+
+impl From<Failure> for Halt {
+    fn from(failure: Failure) -> Self {
+        Self::Failed { failure, attempts: Vec::new() }
+    }
+}
+
+/// The source, and what was read from it: an item and its number, or the end.
+pub(crate) type ReadItem = (Items, Result<Option<(u64, Json)>, Halt>);
+
+/// An item on its way.
+pub(crate) type Reading = BoxFuture<'static, ReadItem>;
 
 fn not_items(message: impl Into<Arc<str>>) -> Failure {
     Failure::new(Reason::Mapping, code::NOT_ITEMS, message)
@@ -80,6 +113,7 @@ impl Items {
         progress: &EachProgress,
     ) -> Result<Self, Failure> {
         let mut items = Self {
+            performer: performer.clone(),
             source: Source::Array { text: Json::null(), at: 0 },
             next: 0,
             token: Json::null(),
@@ -115,8 +149,26 @@ impl Items {
         self.next
     }
 
-    /// The next item and its number.
-    pub(crate) async fn next(&mut self, performer: &Performer) -> Option<Result<(u64, Json), Failure>> {
+    /// The next item and its number, or the next so many as one. It gives the source back.
+    pub(crate) async fn read(mut self, batch: Option<NonZeroU32>) -> ReadItem {
+        let next = match batch {
+            None => self.next().await.transpose(),
+            Some(batch) => self.batch(batch).await,
+        };
+        (self, next)
+    }
+
+    async fn batch(&mut self, batch: NonZeroU32) -> Result<Option<(u64, Json)>, Halt> {
+        let (mut number, mut items) = (None, Vec::new());
+        while items.len() < batch.get() as usize {
+            let Some((index, item)) = self.next().await.transpose()? else { break };
+            number.get_or_insert(index / u64::from(batch.get()));
+            items.push(item);
+        }
+        Ok(number.map(|number| (number, Json::array(&items))))
+    }
+
+    async fn next(&mut self) -> Option<Result<(u64, Json), Halt>> {
         let item = match &mut self.source {
             Source::Array { text, at } => next_of_array(text, at)?,
             Source::File { records } => records.recv().await?,
@@ -127,15 +179,14 @@ impl Items {
                 if let Some(token) = paged.next.take() {
                     (self.token, self.token_index) = (token, self.next);
                 }
-                if let Err(failure) = paged.read(performer).await? {
-                    break Err(failure);
+                if let Err(halt) = paged.read(&self.performer).await? {
+                    return Some(Err(halt));
                 }
             },
         };
-        Some(item.map(|item| {
-            self.next += 1;
-            (self.next - 1, item)
-        }))
+        let number = self.next;
+        self.next += 1;
+        Some(item.map(|item| (number, item)).map_err(Halt::from))
     }
 }
 
@@ -188,6 +239,8 @@ fn inside_any(folders: &[PathBuf], path: &str) -> Result<PathBuf, Failure> {
     Err(refused)
 }
 
+type Records = mpsc::Sender<Result<Json, Failure>>;
+
 fn open_file(
     folders: &[PathBuf],
     path: &str,
@@ -204,8 +257,27 @@ fn open_file(
     Ok(records)
 }
 
-fn read_csv(file: File, name: &str, sender: &mpsc::Sender<Result<Json, Failure>>) {
-    let mut reader = csv::ReaderBuilder::new().from_reader(BufReader::new(file));
+/// A file that gives so many bytes until it is told to go on: a quote that is never closed does not read all of it into
+/// memory.
+struct Bounded<R> {
+    file: R,
+    left: usize,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 {
+            return Err(io::Error::other(TOO_LONG));
+        }
+        let room = buffer.len().min(self.left);
+        let read = self.file.read(&mut buffer[..room])?;
+        self.left -= read;
+        Ok(read)
+    }
+}
+
+fn read_csv(file: impl Read, name: &str, sender: &Records) {
+    let mut reader = csv::ReaderBuilder::new().from_reader(Bounded { file, left: RECORD_BYTES_MAX });
     let wrong =
         |error: &csv::Error| Err(not_items(format!("`{name}` is not CSV with a header line: {error}")));
     let header = match reader.headers() {
@@ -214,6 +286,7 @@ fn read_csv(file: File, name: &str, sender: &mpsc::Sender<Result<Json, Failure>>
     };
     let mut record = csv::StringRecord::new();
     loop {
+        reader.get_mut().left = RECORD_BYTES_MAX;
         let item = match reader.read_record(&mut record) {
             Ok(false) => return,
             Ok(true) => {
@@ -229,15 +302,18 @@ fn read_csv(file: File, name: &str, sender: &mpsc::Sender<Result<Json, Failure>>
     }
 }
 
-fn read_ndjson(file: File, name: &str, sender: &mpsc::Sender<Result<Json, Failure>>) {
+fn read_ndjson(file: impl Read, name: &str, sender: &Records) {
     let mut reader = BufReader::new(file);
     let (mut line, mut number) = (Vec::new(), 0_u64);
     loop {
         line.clear();
         number += 1;
-        let read = std::io::Read::take(&mut reader, LINE_BYTES_MAX as u64).read_until(b'\n', &mut line);
+        let read = Read::take(&mut reader, RECORD_BYTES_MAX as u64).read_until(b'\n', &mut line);
         let item = match read {
             Ok(0) => return,
+            Ok(RECORD_BYTES_MAX) if !line.ends_with(b"\n") => {
+                Err(not_items(format!("line {number} of `{name}`: {TOO_LONG}")))
+            }
             Ok(_) if line.trim_ascii().is_empty() => continue,
             Ok(_) => Json::parse(&line)
                 .map_err(|e| not_items(format!("line {number} of `{name}` is not JSON: {e}"))),
@@ -274,5 +350,25 @@ mod tests {
         for path in ["../x", "/etc/passwd", "a/../../x", "missing.csv"] {
             assert_eq!(&*inside(folder.path(), path).unwrap_err().code, "SNW-3012", "{path}");
         }
+    }
+
+    /// What comes of a file that begins so and then goes on for ever.
+    async fn check_endless(
+        read: impl Fn(Box<dyn Read + Send>, &str, &Records) + Send + 'static,
+        begin: &'static str,
+    ) {
+        let (sender, mut records) = mpsc::channel(READ_AHEAD);
+        let file = Box::new(begin.as_bytes().chain(io::repeat(b'x')));
+        let reading = tokio::task::spawn_blocking(move || read(file, "big", &sender));
+        let Some(Err(failure)) = records.recv().await else { panic!("it has no end") };
+        assert!(failure.message.contains(TOO_LONG), "{}", failure.message);
+        reading.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_record_without_end_is_refused_at_the_limit() {
+        check_endless(read_csv, "a,b\n1,\"").await;
+        check_endless(read_csv, "a").await;
+        check_endless(read_ndjson, "\"").await;
     }
 }

@@ -42,7 +42,9 @@ pub(crate) async fn emit(
             refused => {
                 let refusal = refused.err().unwrap_or(Refusal::BacklogFull(event.to_string()));
                 tracing::warn!(run = %performer.run, %step, %refusal, "an event could not be emitted yet");
-                tokio::time::sleep(AFTER_REFUSAL).await;
+                if !performer.pause(AFTER_REFUSAL).await {
+                    return Vec::new();
+                }
                 continue;
             }
         };

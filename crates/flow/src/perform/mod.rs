@@ -2,12 +2,13 @@
 
 mod call;
 mod each;
+mod each_item;
 mod each_items;
 mod emit;
 mod start_flow;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 pub(crate) use call::{call, needs_intent, target};
 pub(crate) use each::each;
@@ -16,6 +17,7 @@ use sinew_flow_core::Machine;
 use sinew_model::{Principal, Priority, Trace};
 use sinew_store::RunId;
 pub(crate) use start_flow::start_flow;
+use tokio::sync::watch;
 
 use crate::drive::flow_principal;
 use crate::engine::Core;
@@ -31,7 +33,7 @@ pub(crate) struct Performer {
     pub(crate) priority: Priority,
     /// Progress of `each` steps as the store has it.
     pub(crate) progress: Vec<(Arc<str>, Vec<u8>)>,
-    cancelled: Arc<AtomicBool>,
+    cancelled: Arc<watch::Sender<bool>>,
 }
 
 impl Performer {
@@ -45,17 +47,40 @@ impl Performer {
             trace: machine.trace(),
             priority: flow.priority,
             progress: Vec::new(),
-            cancelled: Arc::default(),
+            cancelled: Arc::new(watch::Sender::new(false)),
         }
     }
 
     /// Nothing more is to be sent for this run.
     pub(crate) fn cancel(&self) {
-        self.cancelled.store(true, Ordering::Relaxed);
+        self.cancelled.send_replace(true);
+    }
+
+    /// Whether somebody stopped the run.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        *self.cancelled.borrow()
     }
 
     /// Whether nothing more is to be sent: somebody stopped the run, or the engine is stopping.
     pub(crate) fn is_over(&self) -> bool {
-        self.cancelled.load(Ordering::Relaxed) || self.core.is_stopping()
+        self.is_cancelled() || self.core.is_stopping()
+    }
+
+    /// Waits for so long. False, and at once, if nothing more is to be sent.
+    pub(crate) async fn pause(&self, span: Duration) -> bool {
+        tokio::select! {
+            biased;
+            () = self.over() => false,
+            () = tokio::time::sleep(span) => true,
+        }
+    }
+
+    async fn over(&self) {
+        let (mut cancelled, mut stopping) = (self.cancelled.subscribe(), self.core.stopping.subscribe());
+        // Neither sender is dropped while this performer is here.
+        tokio::select! {
+            _ = cancelled.wait_for(|over| *over) => {}
+            _ = stopping.wait_for(|over| *over) => {}
+        }
     }
 }

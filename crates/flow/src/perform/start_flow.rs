@@ -54,7 +54,9 @@ pub(crate) async fn start_flow(
                 tracing::warn!(run = %performer.run, %step, %refusal, "a sub-flow could not be started yet");
             }
         }
-        tokio::time::sleep(AFTER_REFUSAL).await;
+        if !performer.pause(AFTER_REFUSAL).await {
+            return Vec::new();
+        }
     }
 }
 
@@ -72,10 +74,9 @@ async fn ended_before(performer: &Performer, step: Arc<str>, child: Option<RunId
             Ok(Some(end)) => return vec![Record::Signalled { step, signal: child_signal(child, &end) }],
             Err(refusal) => {
                 tracing::warn!(run = %performer.run, %child, %refusal, "a sub-flow cannot be read yet");
-                if performer.is_over() {
+                if !performer.pause(AFTER_REFUSAL).await {
                     return Vec::new();
                 }
-                tokio::time::sleep(AFTER_REFUSAL).await;
             }
         }
     }

@@ -175,15 +175,18 @@ impl Poller<'_> {
         let mut batch = Vec::new();
         for item in unpacked(items) {
             let now = self.around.now();
-            let read = Submission::read(self.flow, item.clone(), self.principal(), trace, now)?;
+            let read = Submission::read_or_keep(self.flow, &item, self.principal(), trace, now);
             let place = self.place(&item)?;
             let key = read.as_ref().and_then(|wanted| wanted.dedupe.as_ref()).map(|(key, _)| key.to_string());
             let key = key.unwrap_or_else(|| blake3::hash(item.as_bytes()).to_hex()[..16].to_owned());
             let default = content_key(place.as_ref(), &item);
             let is_new = place.map_or(Ok(true), |place| position.note(&place, &key)).map_err(unreadable)?;
             match read {
-                Some(mut wanted) if is_new && !self.poll.batch => {
+                Some(mut wanted) if is_new && (!self.poll.batch || wanted.unreadable.is_some()) => {
                     wanted.dedupe = wanted.dedupe.or_else(|| Some((default, now.plus(ITEM_REMEMBERED))));
+                    if self.poll.batch {
+                        wanted.payload = pack(&[item]);
+                    }
                     submissions.push(wanted);
                 }
                 Some(_) if is_new => batch.push(item),
@@ -191,7 +194,7 @@ impl Poller<'_> {
             }
         }
         if !batch.is_empty() {
-            let payload = Json::object([("items", &Json::array(&batch))]);
+            let payload = pack(&batch);
             let key = content_key(None, &payload);
             let mut pack = Submission::new(Arc::clone(self.flow), payload, self.principal(), trace);
             pack.dedupe = Some((key, self.around.now().plus(ITEM_REMEMBERED)));
@@ -231,6 +234,11 @@ impl Poller<'_> {
             monitor.poll_recovered(&self.flow.name, self.around.now());
         }
     }
+}
+
+/// The payload of a run for a whole page.
+fn pack(items: &[Json]) -> Json {
+    Json::object([("items", &Json::array(items))])
 }
 
 /// What an item is recognised by when it is read again: its place and its text.

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use sinew_sandbox::{RunningSandbox, Sandbox, SandboxOptions};
+use sinew_store::{DeadFilter, DeadLetters};
 
 use crate::http::{raw, request};
 use crate::world::{Ground, World, until};
@@ -113,4 +114,41 @@ async fn a_poll_that_fails_again_and_again_is_told_and_its_end_too() {
     assert_eq!(&*told.key, "silence:orders/poll");
     shop.control("DELETE", "/_control/faults", "").await;
     until(|| async { world.alerts(true).await.is_empty().then_some(()) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_item_that_cannot_be_read_is_a_dead_letter_and_the_poll_goes_on() {
+    let shop = Shop::open();
+    let flow = |batch| {
+        flow("1s", batch).replace(
+            "    batch:",
+            "    when: 'external_ref = \"order-2\" ? $error(\"no such order\") : true'\n    batch:",
+        )
+    };
+    shop.control("POST", "/_control/shop/orders", r#"{"count":3,"start":1}"#).await;
+    let world = World::on(&shop.ground, &flow(false)).await;
+    assert_eq!(refs(&world.payloads("orders", 3).await), ["order-1", "order-2", "order-3"]);
+    check_only_letter(&world, r#"{"created_at":"#).await;
+    shop.control("POST", "/_control/shop/orders", r#"{"count":1,"start":4}"#).await;
+    assert_eq!(refs(&world.payloads("orders", 4).await)[3..], ["order-4"]);
+    check_only_letter(&world, r#"{"created_at":"#).await;
+    let world = World::on(&shop.ground, &flow(true)).await;
+    let payloads = world.payloads("orders", 2).await;
+    let mut sizes: Vec<usize> = payloads.iter().map(|p| p["items"].as_array().unwrap().len()).collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [1, 3]);
+    check_only_letter(&world, r#"{"items":[{"created_at":"#).await;
+}
+
+/// The one dead letter is that of the second order, and looks so.
+async fn check_only_letter(world: &World, begin: &str) {
+    let filter = DeadFilter { limit: 10, ..DeadFilter::default() };
+    let letters = until(|| async {
+        Some(world.store.dead_list(filter.clone()).await.unwrap()).filter(|letters| !letters.is_empty())
+    })
+    .await;
+    let [letter] = &letters[..] else { panic!("{letters:?}") };
+    let payload = letter.letter.payload.as_str();
+    assert!(payload.starts_with(begin) && payload.contains("order-2"), "{payload}");
+    assert_eq!(&*letter.letter.step, "trigger");
 }

@@ -1,0 +1,84 @@
+use sinew_store::{RunId, RunStatus};
+
+use crate::system::PATIENCE;
+use crate::world::World;
+
+const EMITS: &str = "
+kind: Flow
+name: emits
+OWNER
+trigger: manual
+steps:
+  - told: { emit: { event: ping, with: trigger }}
+---
+kind: Flow
+name: careful
+OWNER
+trigger: { event: { name: ping, when: 'limit * 2 > 4' }}
+steps:
+  - a: { call: system.a, with: { n: trigger.n } }
+---
+kind: Flow
+name: plain
+OWNER
+trigger: { event: { name: ping }}
+steps:
+  - b: { call: system.b, with: { n: trigger.n } }
+";
+
+async fn only_run(world: &World, flow: &str) -> (RunId, RunStatus) {
+    let runs = world.runs(flow).await;
+    assert_eq!(runs.len(), 1, "{flow}: {runs:?}");
+    runs[0]
+}
+
+/// Emits an event that one of its flows cannot read.
+async fn emitted() -> (World, RunId) {
+    let world = World::with(EMITS).await;
+    let run = world.start("emits", r#"{"n":1,"limit":"high"}"#).await;
+    world.until(run, RunStatus::Finished).await;
+    let (plain, _) = only_run(&world, "plain").await;
+    world.until(plain, RunStatus::Finished).await;
+    assert_eq!(world.system.seen("POST /b").len(), 1);
+    let (careful, _) = only_run(&world, "careful").await;
+    world.until(careful, RunStatus::Dead).await;
+    (world, careful)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_one_flow_cannot_read_is_its_dead_letter_and_nobody_elses_matter() {
+    let (world, _) = emitted().await;
+    let letters = world.open_letters().await;
+    let [letter] = &letters[..] else { panic!("{letters:?}") };
+    assert_eq!((&*letter.flow, &*letter.letter.step), ("careful", "trigger"));
+    assert_eq!(letter.letter.payload.as_str(), r#"{"n":1,"limit":"high"}"#);
+    let message = &letter.letter.message;
+    assert!(message.contains("`careful`") && message.contains("flows.yaml:"), "{message}");
+    assert!(world.system.seen("POST /a").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_was_mended_is_read_again() {
+    for (limit, sent) in [(3, 1), (1, 0)] {
+        let (world, careful) = emitted().await;
+        let letter = world.open_letters().await.remove(0);
+        let mended = format!(r#"{{"n":1,"limit":{limit}}}"#);
+        let mended = sinew_stdx::Json::from_printed(mended);
+        world.engine.edit_letter(letter.letter.id, mended).await.unwrap();
+        world.replay(&letter).await;
+        world.until(careful, RunStatus::Finished).await;
+        assert_eq!(world.system.seen("POST /a").len(), sent, "limit {limit}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_is_at_rest_as_soon_as_the_last_run_is() {
+    let world = World::with(EMITS).await;
+    let gate = world.system.holds("POST /b", 200, "{}");
+    world.start("plain", r#"{"n":1}"#).await;
+    world.system.until_seen("POST /b", 1).await;
+    let engine = world.engine.clone();
+    let stopped = tokio::spawn(async move { engine.stop(PATIENCE).await });
+    gate.open();
+    assert!(tokio::time::timeout(PATIENCE, stopped).await.unwrap().unwrap());
+}

@@ -21,6 +21,8 @@ use crate::{Engine, Observer};
 
 /// Signals that wait for the desk; more are dropped, and counted.
 const SIGNALS_MAX: usize = 8192;
+/// Orders that wait for the desk.
+const ORDERS_MAX: usize = 8;
 /// Signals taken before what has changed is kept.
 const BATCH_MAX: usize = 512;
 /// How often the desk judges what was counted.
@@ -48,7 +50,7 @@ pub struct Monitor {
     pulses: Arc<Pulses>,
     signals: mpsc::Sender<Signal>,
     dropped: Arc<AtomicU64>,
-    orders: mpsc::UnboundedSender<Order>,
+    orders: mpsc::Sender<Order>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -64,7 +66,7 @@ impl Monitor {
     /// [`Monitor::attach`] then tells it of the engine. Has to be called inside an async runtime.
     pub fn start(options: MonitorOptions) -> Arc<Self> {
         let (signals, queue) = mpsc::channel(SIGNALS_MAX);
-        let (orders, given) = mpsc::unbounded_channel();
+        let (orders, given) = mpsc::channel(ORDERS_MAX);
         let (pulses, dropped) = (Arc::<Pulses>::default(), Arc::<AtomicU64>::default());
         let clock = Arc::clone(&options.clock);
         let work = Work { queue, orders: given, dropped: Arc::clone(&dropped), clock: Arc::clone(&clock) };
@@ -74,18 +76,23 @@ impl Monitor {
 
     /// Watches the flows of this engine too, whether or not anything happens in them.
     pub fn attach(&self, engine: Engine) {
-        self.order(Order::Attach(Box::new(engine)));
+        if self.orders.try_send(Order::Attach(Box::new(engine))).is_err() {
+            tracing::error!(
+                "the monitor has ended, or has not got to its first orders: no alerts come from this engine"
+            );
+        }
     }
 
     /// Follows the snapshot that the engine has now.
     pub fn reload(&self) {
-        self.order(Order::Follow);
+        // When as many orders wait, one of them is to follow, and it follows what is in force by then.
+        let _ = self.orders.try_send(Order::Follow);
     }
 
     /// Ends, after what is open was kept and what waits was sent.
     pub async fn stop(&self) {
         let (sender, ended) = oneshot::channel();
-        self.order(Order::Stop(sender));
+        let _ = self.orders.send(Order::Stop(sender)).await;
         let _ = ended.await;
         let task = self.task.lock().take();
         if let Some(Err(error)) = match task {
@@ -109,12 +116,6 @@ impl Monitor {
     fn signal(&self, signal: Signal) {
         if self.signals.try_send(signal).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn order(&self, order: Order) {
-        if self.orders.send(order).is_err() {
-            tracing::debug!("the monitor has ended already");
         }
     }
 }
@@ -189,7 +190,7 @@ impl CallRecorder for Monitor {
 /// The monitor's task.
 struct Work {
     queue: mpsc::Receiver<Signal>,
-    orders: mpsc::UnboundedReceiver<Order>,
+    orders: mpsc::Receiver<Order>,
     dropped: Arc<AtomicU64>,
     clock: Arc<dyn Clock>,
 }

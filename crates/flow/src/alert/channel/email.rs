@@ -6,7 +6,7 @@ use std::sync::Arc;
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use sinew_connect::{Refusal, check_address};
 use sinew_model::{AlertChannel, Egress, EmailTls, SecretRef};
@@ -91,9 +91,14 @@ impl Letter<'_> {
         host: &str,
         address: SocketAddr,
     ) -> Result<AsyncSmtpTransport<Tokio1Executor>, Undelivered> {
+        let no_tls = |why: &dyn std::error::Error| Undelivered::for_now(format!("no TLS to `{host}`: {why}"));
         let parameters = || {
-            let made = TlsParameters::new(host.to_owned());
-            made.map_err(|e| Undelivered::for_now(format!("no TLS to `{host}`: {e}")))
+            let mut builder = TlsParameters::builder(host.to_owned());
+            for authority in &outside.trust.also {
+                let authority = Certificate::from_der(authority.to_vec()).map_err(|e| no_tls(&e))?;
+                builder = builder.add_root_certificate(authority);
+            }
+            builder.build().map_err(|e| no_tls(&e))
         };
         let tls = match self.tls {
             EmailTls::Wrapper => Tls::Wrapper(parameters()?),
@@ -116,4 +121,36 @@ impl Letter<'_> {
 /// Whether an address is on this machine or in its own network.
 fn is_near(address: IpAddr) -> bool {
     matches!(check_address(address, &Egress::default()), Err(Refusal::NotAllowed(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use sinew_call::{SystemClock, Trust};
+    use sinew_vault::EnvironmentSecrets;
+
+    use super::*;
+
+    /// Whether a transport can be made that trusts this authority besides the machine's own.
+    fn check(authority: Option<&'static [u8]>, tls: EmailTls) -> Result<(), String> {
+        let trust = Trust { also: authority.into_iter().map(Into::into).collect() };
+        let outside = Outside {
+            secrets: Arc::new(EnvironmentSecrets::from_lookup(|_| None)),
+            clock: Arc::new(SystemClock),
+            tls: sinew_connect::Tls::new(trust.clone()),
+            trust,
+        };
+        let letter = Letter { server: "localhost:587", tls, login: None, from: "a@example.com", to: &[] };
+        let address = SocketAddr::from(([127, 0, 0, 1], 587));
+        letter.transport(&outside, "localhost", address).map(drop).map_err(|undelivered| undelivered.why)
+    }
+
+    #[test]
+    fn the_authorities_that_the_monitor_trusts_are_those_of_mail_too() {
+        for tls in [EmailTls::Wrapper, EmailTls::StartTls] {
+            assert_eq!(check(None, tls), Ok(()));
+            let why = check(Some(b"no certificate"), tls).unwrap_err();
+            assert!(why.starts_with("no TLS to `localhost`"), "{why}");
+        }
+        assert_eq!(check(Some(b"no certificate"), EmailTls::None), Ok(()));
+    }
 }

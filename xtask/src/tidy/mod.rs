@@ -1,6 +1,7 @@
 //! What the compiler does not check: that rooms use only what they may, that files and functions stay small, that
 //! documents point at what exists. One check is one file here and one line in [`CHECKS`].
 
+mod absences;
 mod codes;
 mod examples;
 mod links;
@@ -25,10 +26,11 @@ pub const TIDY: Task = Task {
     help: "\
 Checks, without building anything:
 
-- rooms: the two tables of ARCHITECTURE.md against the manifests; a header in every crate
+- rooms: the two tables of ARCHITECTURE.md against the manifests, nothing granted that is not used; a header in every crate
 - ratchet: files over 500 lines and functions over 70 are in xtask/tidy.toml with their reason and exact size
 - links: relative links in Markdown lead somewhere
-- codes: every SNW code in a document has its page in docs/errors/, every page its code
+- absences: no clock, file or environment in a core, no queue without a bound, but for exceptions with a reason
+- codes: every SNW code in a document has its page in docs/errors/, every page its code, every code its use
 - texts: no paths of a developer's machine, no unfinished work, no ignored tests
 - examples: every example has a README
 - supply: no banned crate, no licence outside the list",
@@ -45,6 +47,7 @@ const CHECKS: &[Check] = &[
     rooms::table,
     rooms::absences,
     rooms::headers,
+    absences::check,
     ratchet::check,
     links::check,
     codes::check,

@@ -48,6 +48,10 @@ pub fn table(tree: &Tree) -> Vec<Finding> {
             let message = format!("`{}` must not use `{used}` ({DOCUMENT}:{})", room.name, row.line);
             findings.push(Finding::at(&manifest, 1, message));
         }
+        for granted in row.names.iter().filter(|granted| !room.uses.contains(granted)) {
+            let message = format!("`{}` may use `{granted}` and does not: strike it", room.name);
+            findings.push(Finding::at(DOCUMENT, row.line, message));
+        }
     }
     findings
 }
@@ -152,6 +156,12 @@ mod tests {
     fn a_crate_that_uses_more_is_found() {
         let found = check("a | -\nb | -", vec![room("a", &[]), room("b", &["a"])]);
         assert!(found[0].starts_with("`b` must not use `a`"), "{found:?}");
+    }
+
+    #[test]
+    fn what_is_granted_is_used() {
+        let found = check("a | -\nb | a", vec![room("a", &[]), room("b", &[])]);
+        assert_eq!(found, ["`b` may use `a` and does not: strike it"]);
     }
 
     #[test]

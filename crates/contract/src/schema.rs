@@ -1,4 +1,4 @@
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -84,7 +84,7 @@ fn within_range(text: &str) -> String {
         let (token, after) = rest.split_at(length);
         match token.parse::<f64>() {
             Ok(number) if number.is_infinite() && first != '"' => {
-                out.push_str(&format!("{:e}", f64::MAX.copysign(number)));
+                let _ = write!(out, "{:e}", f64::MAX.copysign(number));
             }
             _ => out.push_str(token),
         }

@@ -10,7 +10,7 @@ use sinew_connect::auth::Credential;
 use sinew_connect::{BodyError, DialError, Limits, SendError, follow, same_origin};
 use sinew_diag::Code;
 use sinew_diag::codes::call as codes;
-use sinew_model::{Effect, Failure, Reason};
+use sinew_model::{Effect, Failure, Idempotency, Reason};
 use sinew_stdx::show_duration;
 use tokio::time::Instant;
 
@@ -166,10 +166,23 @@ fn no_answer(plan: &Plan, error: &SendError, redirected: bool) -> Unanswered {
     let message = format!("`{}`: {error}", plan.shown);
     let mut failure = Failure::new(reason, code_of(error), message);
     if reason == Reason::Unknown {
-        failure = failure
-            .help("whether it took effect is not known; look at the system, or give the operation a probe");
+        failure = failure.help(unknown_help(&plan.operation.idempotency));
     }
     Unanswered { failure, sent: sent || redirected }
+}
+
+fn unknown_help(idempotency: &Idempotency) -> &'static str {
+    match idempotency {
+        Idempotency::Key { .. } => {
+            "whether it took effect is not known; a replay is safe, as it goes out under the same idempotency key"
+        }
+        Idempotency::Natural => {
+            "whether it took effect is not known; a replay is safe, as a second time changes nothing more"
+        }
+        Idempotency::None => {
+            "whether it took effect is not known; look at the system, or give the operation a probe"
+        }
+    }
 }
 
 fn code_of(error: &SendError) -> Code {

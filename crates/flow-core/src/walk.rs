@@ -227,7 +227,8 @@ impl Machine {
         moment: &mut Timestamp,
         pass: &mut Pass,
     ) -> Come {
-        let (mut values, mut waiting, mut failed) = (Vec::new(), false, None);
+        let (mut values, mut waiting) = (Vec::new(), false);
+        let mut failed: Option<Box<StepFailure>> = None;
         let mut latest = *moment;
         for (name, block) in &parallel.arms {
             let mut arm_moment = *moment;
@@ -235,9 +236,7 @@ impl Machine {
                 Come::Done(value) => values.push((name.as_str(), value)),
                 Come::Waiting => waiting = true,
                 // One that may have taken effect is not hidden behind one that did not.
-                Come::Failed(failure)
-                    if failed.as_ref().is_none_or(|known: &Box<StepFailure>| is_worse(&failure, known)) =>
-                {
+                Come::Failed(failure) if failed.as_ref().is_none_or(|known| is_worse(&failure, known)) => {
                     failed = Some(failure);
                 }
                 Come::Failed(_) => {}

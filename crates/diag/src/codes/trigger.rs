@@ -21,8 +21,6 @@ codes! {
     STALE_DELIVERY = "SNW-4011", "The delivery is too old, or ahead of our clock";
     /// Deliveries cannot be verified.
     NO_VERIFY_SECRET = "SNW-4012", "Deliveries cannot be verified";
-    /// The run did not finish.
-    RUN_FAILED = "SNW-4020", "The run did not finish";
     /// The webhook listener cannot listen.
     LISTEN_FAILED = "SNW-4030", "The webhook listener cannot listen";
     /// A poll cannot be read.

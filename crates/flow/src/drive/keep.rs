@@ -42,7 +42,9 @@ impl Driver {
         let end = RunEnd { status, result, failure };
         // The parent is told first, durably: if we stop in between, we end again and tell it again.
         if status != RunStatus::Dead && self.tell_parent(&end).await? == Here::Gone {
-            acks.into_iter().for_each(|ack| drop(ack.send(Err(Refusal::Stopping))));
+            for ack in acks {
+                let _ = ack.send(Err(Refusal::Stopping));
+            }
             return Ok(Here::Gone);
         }
         self.settles.extend(settles);

@@ -26,13 +26,12 @@ pub(crate) struct Rejection {
     pub(crate) code: Code,
     detail: String,
     retry_after_s: Option<u32>,
-    run: Option<RunId>,
     closing: bool,
 }
 
 impl Rejection {
     pub(crate) fn new(status: u16, code: Code, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), retry_after_s: None, run: None, closing: false }
+        Self { status, code, detail: detail.into(), retry_after_s: None, closing: false }
     }
 
     /// What was sent cannot be taken as it is.
@@ -53,11 +52,6 @@ impl Rejection {
     fn of(refusal: &Refusal, detail: impl Into<String>) -> Self {
         let Answered { status, retry_after_s } = refusal.answered();
         Self { retry_after_s, ..Self::new(status, refusal.code(), detail) }
-    }
-
-    /// The same, naming a run.
-    pub(crate) fn of_run(self, run: RunId) -> Self {
-        Self { run: Some(run), ..self }
     }
 
     /// The same, after which the connection is closed, as it is not known where the next request begins.
@@ -96,8 +90,6 @@ struct Problem<'a> {
     detail: &'a str,
     code: Code,
     correlation_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    run: Option<RunId>,
 }
 
 /// A rejection as problem details (RFC 9457).
@@ -110,7 +102,6 @@ pub(crate) fn problem(rejection: &Rejection, trace: Trace) -> Reply {
         detail: &rejection.detail,
         code: rejection.code,
         correlation_id: trace.correlation_id(),
-        run: rejection.run,
     });
     let status = StatusCode::from_u16(rejection.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut reply = json(status, body.as_str().to_owned());
@@ -128,9 +119,9 @@ pub(crate) fn problem(rejection: &Rejection, trace: Trace) -> Reply {
     reply
 }
 
-/// Durable; it will be carried to its end.
-pub(crate) fn accepted(run: RunId, url: String) -> Reply {
-    located(json(StatusCode::ACCEPTED, format!(r#"{{"run":"{run}","status":"accepted"}}"#)), url)
+/// Durable; it will be carried to its end, or `status` says that it has come to one without a result.
+pub(crate) fn accepted(run: RunId, status: &str, url: String) -> Reply {
+    located(json(StatusCode::ACCEPTED, format!(r#"{{"run":"{run}","status":"{status}"}}"#)), url)
 }
 
 /// It was accepted before.

@@ -116,18 +116,18 @@ async fn submit(hooks: &Arc<Hooks>, answer: Answer, submission: Submission) -> R
         Answer::Result(patience) => engine.submit_and_wait(submission, patience).await,
     };
     match ended? {
-        (Admission::Accepted(run), None) => Ok(reply::accepted(run, hooks.url(run))),
-        (Admission::Accepted(run), Some(end)) => finished(hooks, run, &end),
+        (Admission::Accepted(run), None) => Ok(reply::accepted(run, "accepted", hooks.url(run))),
+        (Admission::Accepted(run), Some(end)) => Ok(finished(hooks, run, &end)),
         (Admission::Duplicate(run), _) => Ok(reply::duplicate(run, hooks.url(run))),
         (Admission::BacklogFull, _) => Err(Rejection::backlog_full()),
     }
 }
 
-/// What came of a run whose sender waited. Why it failed is told to those who may look at runs.
-fn finished(hooks: &Hooks, run: RunId, end: &RunEnd) -> Result<Reply, Rejection> {
-    if end.status == RunStatus::Finished {
-        return Ok(reply::result(end.result.as_ref(), hooks.url(run)));
+/// What came of a run whose sender waited. Without a result the delivery is accepted and kept all the same: an error
+/// would make the sender repeat it. Why it failed is told to those who may look at runs.
+fn finished(hooks: &Hooks, run: RunId, end: &RunEnd) -> Reply {
+    match end.status {
+        RunStatus::Finished => reply::result(end.result.as_ref(), hooks.url(run)),
+        status => reply::accepted(run, status.as_str(), hooks.url(run)),
     }
-    let detail = format!("the delivery was accepted, but its run {run} ended as `{}`", end.status.as_str());
-    Err(Rejection::new(500, trigger::RUN_FAILED, detail).of_run(run))
 }

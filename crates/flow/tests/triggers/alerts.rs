@@ -66,7 +66,7 @@ async fn dead_letters_are_told_once_and_so_is_their_end() {
     let receiver = Receiver::start(&[200]).await;
     let world = World::with(&flows(&receiver)).await;
     for _ in 0..5 {
-        assert_eq!(world.post("/hooks/fragile", &[], r#"{"n":"no number"}"#).await.status, 500);
+        assert_eq!(world.post("/hooks/fragile", &[], r#"{"n":"no number"}"#).await.status, 202);
     }
     let text =
         until(|| async { sent_to(&receiver, "/slack").first().map(|got| got.json()["text"].to_string()) })
@@ -204,7 +204,7 @@ async fn a_run_over_its_time_is_told_also_if_it_began_before_a_restart() {
 async fn many_failures_are_told_until_runs_succeed_again() {
     let world = World::with(WATCHED).await;
     for _ in 0..25 {
-        assert_eq!(world.post("/hooks/watched", &[], r#"{"n":"x"}"#).await.status, 500);
+        assert_eq!(world.post("/hooks/watched", &[], r#"{"n":"x"}"#).await.status, 202);
     }
     until_open(&world, &["dead_letter:watched", "error_rate:watched"]).await;
     world.set_forward(Duration::from_secs(301));
@@ -216,7 +216,7 @@ async fn what_calls_tell_opens_and_closes_alerts() {
     use sinew_call::{CallRecord, CallRecorder};
     let world = World::with(WATCHED).await;
     let crm = sinew_model::ConnectionName::new("crm").unwrap();
-    let code = sinew_diag::codes::trigger::RUN_FAILED;
+    let code = sinew_diag::codes::engine::SUB_FLOW_FAILED;
     let failure = sinew_model::Failure::new(sinew_model::Reason::Unavailable, code, "it is down");
     let at = world.engine.clock().now();
     let (connection, until_at) = (crm.clone(), at);
@@ -252,7 +252,7 @@ egress: {{ allow: [loopback] }}
     let flow = Arc::clone(&world.engine.snapshot().flows[&FlowName::new("fragile").unwrap()]);
     let failure = sinew_model::Failure::new(
         sinew_model::Reason::Rejected,
-        sinew_diag::codes::trigger::RUN_FAILED,
+        sinew_diag::codes::engine::SUB_FLOW_FAILED,
         "it was refused",
     );
     let id = sinew_store::RunId::from_bytes([1; 16]);

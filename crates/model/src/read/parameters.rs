@@ -5,8 +5,8 @@ use serde_json::Value;
 use sinew_contract::Schema;
 use sinew_diag::{Diagnostic, Place, codes::config};
 
-use crate::raw::{Node, Value as NodeValue};
-use crate::shape::did_you_mean;
+use crate::raw::{Literal, Node, Value as NodeValue};
+use crate::shape::{closest, did_you_mean};
 use crate::{BodyKind, Operation, Pagination, Parameter, ParameterLocation};
 
 use super::fields::Fields;
@@ -115,17 +115,45 @@ pub(crate) fn check_given(
     if with.is_some_and(|node| !matches!(node.value, NodeValue::Map(_))) {
         return;
     }
-    let missing = operation
-        .http
-        .parameters
-        .iter()
-        .filter(|p| p.required && with.is_none_or(|node| node.get(&p.field).is_none()));
-    for parameter in missing {
-        let message = format!("`{}` cannot be called without `{}`", operation.id, parameter.field);
-        reader.out.push(
-            Diagnostic::error(config::PARAMETER, message)
-                .at(place.clone())
-                .help(format!("give it under `with:`, like `{}: trigger.id`", parameter.field)),
-        );
+    let known = operation.input.as_ref().and_then(properties);
+    let given = || with.map(Node::entries).unwrap_or_default().iter();
+    let strange = |name: &&str| known.as_ref().is_some_and(|known| !known.contains(name));
+    for missing in required_fields(operation).filter(|field| given().all(|entry| entry.name != **field)) {
+        let message = format!("`{}` cannot be called without `{missing}`", operation.id);
+        let likely = closest(missing, given().map(|entry| entry.name.as_str()).filter(strange));
+        let help = match likely {
+            Some(likely) => format!("`{likely}` is given, which it does not know; did you mean `{missing}`?"),
+            None => format!("give it under `with:`, like `{missing}: trigger.id`"),
+        };
+        reader.out.push(Diagnostic::error(config::PARAMETER, message).at(place.clone()).help(help));
+    }
+    for entry in given() {
+        check_literal(operation, &entry.name, &entry.value, reader);
+    }
+}
+
+/// The fields without which a call cannot be sent or is sure to be refused.
+fn required_fields(operation: &Operation) -> impl Iterator<Item = &str> {
+    let parameters = operation.http.parameters.iter().filter(|p| p.required).map(|p| &*p.field);
+    let schema = operation.input.as_ref().filter(|schema| properties(schema).is_some());
+    let listed = schema.and_then(|schema| schema.source().get("required")).and_then(Value::as_array);
+    let listed = listed.into_iter().flatten().filter_map(Value::as_str);
+    let is_parameter = |name: &str| operation.http.parameters.iter().any(|p| p.required && *p.field == *name);
+    parameters.chain(listed.filter(move |name| !is_parameter(name)))
+}
+
+/// A number, `true`, `false` or `null` that stands for itself has to fit; what an expression gives shows when it runs.
+fn check_literal(operation: &Operation, name: &str, value: &Node, reader: &mut Reader<'_>) {
+    let stands_for_itself = value.scalar().is_some_and(|scalar| {
+        matches!(scalar.literal(), Literal::Null | Literal::Boolean(_) | Literal::Number(_))
+    });
+    let Some(input) = operation.input.as_ref().filter(|_| stands_for_itself) else { return };
+    let property = input.source().get("properties").and_then(|all| all.get(name)).cloned();
+    let refused = property.and_then(|property| Schema::compile(property).ok()).and_then(|schema| {
+        schema.violations(&value.to_json()).first().map(|violation| violation.message.clone())
+    });
+    if let Some(why) = refused {
+        let message = format!("`{name}` of `{}` cannot be `{}`: {why}", operation.id, value.to_json());
+        reader.error(config::PARAMETER, message, value.place.clone());
     }
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sinew_diag::{Diagnostic, codes::config};
-use sinew_mapping::Expression;
+use sinew_mapping::{Expression, Reads};
 use sinew_stdx::Json;
 
 use crate::raw::Node;
@@ -186,7 +186,29 @@ impl Filter {
 }
 
 fn over_payload(node: Option<&Node>, reader: &mut Reader<'_>) -> Option<Expression> {
-    node.and_then(|node| reader.expression(node, Names::Any))
+    let node = node?;
+    let expression = reader.expression(node, Names::Any)?;
+    check_root(node, &expression, reader);
+    Some(expression)
+}
+
+/// In steps the payload is `trigger`. Here it is the root, and `trigger.id` would be nothing, without a word.
+fn check_root(node: &Node, expression: &Expression, reader: &mut Reader<'_>) {
+    let reads_trigger =
+        matches!(expression.reads(), Reads::Fields(fields) if fields.get("trigger").is_some());
+    let bare = expression.source().replace("$.trigger", "");
+    let Some((_, field)) = bare.split_once("trigger.").filter(|_| reads_trigger) else { return };
+    let field: String = field.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    reader.out.push(
+        Diagnostic::error(
+            config::UNKNOWN_NAME,
+            "inside a trigger the payload itself is the root, not `trigger`",
+        )
+        .at(node.place.clone())
+        .help(format!(
+            "write `{field}`; if the payload has a field of the name `trigger`, write `$.trigger.{field}`"
+        )),
+    );
 }
 
 fn dedupe(fields: Fields<'_>, reader: &mut Reader<'_>) -> Option<Dedupe> {

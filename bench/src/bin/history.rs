@@ -99,6 +99,7 @@ fn end(run: &NewRun, n: usize, at: Timestamp) -> RunWrite {
         checkpoints: Vec::new(),
         phase: Phase::Ended { status, holds_key: false, reason: None, step: None },
         dead: Vec::new(),
+        settles: Vec::new(),
         at: at.plus(Duration::from_millis(20)),
     }
 }

@@ -8,7 +8,7 @@ use rusqlite::backup::{Backup, StepResult};
 use sinew_store::StoreError;
 
 use crate::fault::{file_error, store_error};
-use crate::files::{Files, beside, open_reader, sync_dir};
+use crate::files::{Files, beside, make_private, open_reader, sync_dir};
 use crate::schema;
 
 /// Pages copied in one go.
@@ -81,6 +81,7 @@ fn copy(source: &Connection, to: &Path) -> Result<(), StoreError> {
 
 fn copy_into(source: &Connection, part: &Path) -> Result<(), StoreError> {
     let says = |e: rusqlite::Error| store_error(&e, part);
+    make_private(part)?;
     let mut target = Connection::open(part).map_err(says)?;
     target.pragma_update(None, "synchronous", "full").map_err(says)?;
     {

@@ -1,4 +1,5 @@
-use std::fs::{File, TryLockError};
+use std::fs::{DirBuilder, File, TryLockError};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -35,9 +36,10 @@ impl Files {
         }
     }
 
-    /// Makes the folder if need be and takes it for this process, until the file is dropped.
+    /// Makes the folder if need be, for its owner's eyes only, and takes it for this process, until the file is dropped.
     pub(crate) fn take(&self) -> Result<File, StoreError> {
-        std::fs::create_dir_all(&self.dir).map_err(|e| file_error(&e, &self.dir))?;
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.dir);
+        made.map_err(|e| file_error(&e, &self.dir))?;
         let lock = File::options()
             .create(true)
             .truncate(false)
@@ -68,6 +70,13 @@ pub(crate) fn beside(path: &Path, end: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Makes the file if it is not there, so that nobody but its owner may read it: payloads and history stand in it. `SQLite`
+/// would let the machine's default decide, and gives what it keeps beside a database the database's own rights.
+pub(crate) fn make_private(path: &Path) -> Result<(), StoreError> {
+    let made = File::options().create(true).truncate(false).write(true).mode(0o600).open(path);
+    made.map(drop).map_err(|e| file_error(&e, path))
+}
+
 /// Makes a rename in this folder durable.
 pub(crate) fn sync_dir(dir: &Path) -> Result<(), StoreError> {
     File::open(dir).and_then(|d| d.sync_all()).map_err(|e| file_error(&e, dir))
@@ -76,8 +85,10 @@ pub(crate) fn sync_dir(dir: &Path) -> Result<(), StoreError> {
 /// A connection that writes. Checkpoints are not its business, so that no commit has to wait for one.
 pub(crate) fn open_writer(files: &Files, options: &SqliteOptions) -> Result<Connection, StoreError> {
     let says = |e: rusqlite::Error| store_error(&e, &files.db);
-    let flags =
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    if !files.db.exists() {
+        make_private(&files.db)?;
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(&files.db, flags).map_err(says)?;
     prepare(&conn, 8 << 10).map_err(says)?;
     conn.pragma_update(None, "journal_mode", "wal").map_err(says)?;

@@ -1,6 +1,7 @@
 //! The files of a store: whose they are, which version, what a full disk does, copies.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -182,6 +183,33 @@ fn a_copy_is_made_while_the_store_is_in_use_and_becomes_a_store() {
     restored.close();
     SqliteStore::restore(&copy, &target).unwrap();
     assert!(target.join("sinew.db.replaced").exists(), "what was there is kept");
+}
+
+/// What the owner, the group and others may do with it.
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn nobody_else_reads_a_store_a_copy_or_a_restored_store() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (own, copy) = (dir.path().join("own"), other.path().join("copy.db"));
+    let store = open(&own).unwrap();
+    store.backup(copy.clone()).wait().unwrap();
+    assert_eq!((mode(&own), mode(&copy)), (0o700, 0o600));
+    for file in ["sinew.db", "sinew.db-wal", "sinew.db-shm"] {
+        assert_eq!(mode(&own.join(file)), 0o600, "{file}");
+    }
+    // One folder that everybody may look into, and one that is made.
+    let open_to_all = other.path().join("open");
+    std::fs::create_dir(&open_to_all).unwrap();
+    std::fs::set_permissions(&open_to_all, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let made = other.path().join("made");
+    for target in [&open_to_all, &made] {
+        SqliteStore::restore(&copy, target).unwrap();
+        assert_eq!(mode(&target.join("sinew.db")), 0o600, "{}", target.display());
+    }
+    assert_eq!(mode(&made), 0o700);
 }
 
 #[test]

@@ -12,6 +12,26 @@ use crate::router::{Door, Router, on_the_wire};
 use crate::truth::TruthFilter;
 use crate::vendors::generated_event;
 
+/// What may be asked, for whoever does not know. The README explains each.
+const CONTROLS: &[&str] = &[
+    "GET DELETE /_control/faults",
+    "GET POST DELETE /_control/{vendor}/faults",
+    "GET POST DELETE /_control/crm/webhooks",
+    "POST /_control/crm/emit",
+    "GET /_control/crm/emit/{id}",
+    "POST /_control/shop/orders",
+    "POST /_control/shop/inventory",
+    "GET POST DELETE /_control/warehouse/refuse",
+    "GET /_control/truth",
+    "GET /_control/truth/summary",
+    "POST /_control/truth/missing",
+    "GET /_control/stats",
+    "GET POST /_control/options",
+    "POST /_control/clock",
+    "POST /_control/reset",
+    "GET /_control/health",
+];
+
 /// Answers `/_control/..`.
 pub(crate) async fn answer(router: &Router, call: &Call) -> Response<AnswerBody> {
     let path = call.path();
@@ -30,6 +50,8 @@ pub(crate) async fn answer(router: &Router, call: &Call) -> Response<AnswerBody>
         (&Method::POST, ["clock"]) => clock(router, call),
         (&Method::GET, ["truth", "summary"]) => Ok(Reply::ok(router.world.truth.summary())),
         (&Method::POST, ["truth", "missing"]) => missing(router, call),
+        (&Method::GET, []) => Ok(shown(&json!({ "control": CONTROLS }))),
+        (&Method::GET, ["faults"]) => Ok(shown(&faults(router))),
         (&Method::DELETE, ["faults"]) => {
             router.doors.iter().for_each(|door| door.faults.mend());
             Ok(Reply::no_content())
@@ -82,6 +104,13 @@ fn stats(router: &Router) -> Value {
         .filter(|(_, applied)| !applied.is_empty())
         .collect();
     router.world.stats.show(&json!(applied))
+}
+
+/// What each vendor was told to do wrong.
+fn faults(router: &Router) -> Value {
+    let all: BTreeMap<_, _> =
+        router.doors.iter().map(|door| (door.vendor.name(), door.faults.show())).collect();
+    json!(all)
 }
 
 fn options(router: &Router, call: &Call) -> Result<Reply, String> {

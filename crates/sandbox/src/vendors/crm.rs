@@ -200,16 +200,27 @@ impl Crm {
         if call.query("email").is_some() || call.query("external_key").is_some() {
             return self.find(call, CONTACT.records, &["email", "external_key"]);
         }
-        let after = match call.query("cursor") {
-            None => 0,
-            Some(cursor) => match decode_cursor(&cursor) {
-                Some(after) => after,
-                None => return self.invalid("the cursor is not one of ours"),
-            },
+        let place = match call.query("cursor").as_deref().map(decode_cursor) {
+            Some(None) => return self.invalid("the cursor is not one of ours"),
+            given => given.flatten(),
         };
         let limit = call.query_limit("limit", 50, 200);
-        let (page, next) = self.state.lock().contacts.page(after, limit);
-        let cursor = next.map(|seq| BASE64_URL_SAFE_NO_PAD.encode(format!("after:{seq}")));
+        let (page, next) = match call.query("since").as_deref().map(str::parse::<jiff::Timestamp>) {
+            Some(Err(_)) => return self.invalid("`since` is not an RFC 3339 instant"),
+            Some(Ok(since)) => {
+                let all = self.state.lock().contacts.page(0, usize::MAX).0;
+                changed_page(all, Timestamp::from_millis(since.as_millisecond()), place.as_deref(), limit)
+            }
+            None => {
+                let after = match place.as_deref().map(str::parse) {
+                    Some(Err(_)) => return self.invalid("the cursor is not one of ours"),
+                    given => given.and_then(Result::ok).unwrap_or(0),
+                };
+                let (page, next) = self.state.lock().contacts.page(after, limit);
+                (page, next.map(|seq| seq.to_string()))
+            }
+        };
+        let cursor = next.map(|place| BASE64_URL_SAFE_NO_PAD.encode(format!("after:{place}")));
         Reply::ok(list("data", &page, &format!(",\"next_cursor\":{}", json!(cursor))))
     }
 
@@ -343,9 +354,32 @@ fn indexed(object: &Document) -> impl Fn(&str) -> Option<String> {
     }
 }
 
-fn decode_cursor(cursor: &str) -> Option<u64> {
+/// Objects that were changed at or after an instant, oldest change first, behind a place; and the place where the page ends
+/// if there are more. The place is a change and not a number, so that what changes meanwhile moves nothing past the reader.
+fn changed_page(
+    all: Vec<Bytes>,
+    since: Timestamp,
+    behind: Option<&str>,
+    limit: usize,
+) -> (Vec<Bytes>, Option<String>) {
+    let placed = |body: Bytes| {
+        let object = Document::parse(&body).ok()?;
+        let at: jiff::Timestamp = object.text("updated_at")?.parse().ok()?;
+        let place = format!("{:016}:{}", at.as_millisecond(), object.text("id")?);
+        (at.as_millisecond() >= since.as_millis() && behind.is_none_or(|behind| *place > *behind))
+            .then_some((place, body))
+    };
+    let mut changed: Vec<(String, Bytes)> = all.into_iter().filter_map(placed).collect();
+    changed.sort_by(|one, other| one.0.cmp(&other.0));
+    let more = changed.len() > limit;
+    changed.truncate(limit);
+    let end = changed.last().filter(|_| more).map(|(place, _)| place.clone());
+    (changed.into_iter().map(|(_, body)| body).collect(), end)
+}
+
+fn decode_cursor(cursor: &str) -> Option<String> {
     let text = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
-    text.strip_prefix("after:")?.parse().ok()
+    Some(text.strip_prefix("after:")?.to_owned())
 }
 
 #[derive(Serialize)]

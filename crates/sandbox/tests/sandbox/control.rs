@@ -33,6 +33,17 @@ fn wrong_control_requests_say_what_is_wrong() {
 }
 
 #[test]
+fn faults_are_shown_vendor_by_vendor_and_the_control_lists_itself() {
+    let world = World::start();
+    world.fault("warehouse", r#"{"kind":"stop"}"#);
+    let faults = world.control("GET", "/faults", "").json();
+    assert_eq!(faults["warehouse"]["faults"][0]["kind"], "stop", "{faults}");
+    assert!(faults["crm"]["faults"].as_array().unwrap().is_empty(), "{faults}");
+    let all = world.control("GET", "", "").json().to_string();
+    assert!(all.contains("/_control/crm/emit") && all.contains("/_control/truth/summary"), "{all}");
+}
+
+#[test]
 fn requests_are_counted_by_route_and_status() {
     let world = World::start();
     world.get("/billing/invoices/in_1");

@@ -80,6 +80,33 @@ fn pages_by_cursor_show_every_contact_once() {
 }
 
 #[test]
+fn what_was_changed_since_is_read_oldest_change_first_and_once() {
+    let world = World::start();
+    let since = "2026-06-01T00:00:00.000Z";
+    let mut seen: Vec<(String, String)> = Vec::new();
+    let mut path = format!("/crm/contacts?since={since}&limit=100");
+    loop {
+        let page = world.get(&path).json();
+        for contact in page["data"].as_array().unwrap() {
+            let text = |field: &str| contact[field].as_str().unwrap().to_owned();
+            seen.push((text("updated_at"), text("id")));
+        }
+        // Something that was read already changes before the next page is asked for: nothing is passed over.
+        let first = &seen[0].1;
+        if seen.len() == 100 {
+            world.send("PATCH", &format!("/crm/contacts/{first}"), &[], r#"{"title":"CTO"}"#).unwrap();
+        }
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        path = format!("/crm/contacts?since={since}&limit=100&cursor={cursor}");
+    }
+    assert!(seen.len() > 300 && seen.iter().all(|(at, _)| at.as_str() >= since), "{}", seen.len());
+    assert!(seen.is_sorted());
+    let (ids, all): (HashSet<_>, usize) = (seen.iter().map(|(_, id)| id).collect(), seen.len());
+    assert_eq!(ids.len(), all - 1, "the changed one comes again, at the end");
+    assert_eq!(world.get("/crm/contacts?since=yesterday").status, 400);
+}
+
+#[test]
 fn a_generated_spreadsheet_row_is_the_crms_contact_of_that_id() {
     let world = World::start();
     let row = generate_contacts(SandboxOptions::default().seed, 3).last().unwrap();

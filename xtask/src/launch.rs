@@ -40,6 +40,7 @@ soak kills   starts flows over all examples, kills the server with SIGKILL at ra
     run: soak,
 };
 
+const FIRST_BUILD: &str = " and everything it uses: on two cores about ten minutes, only the first time";
 const KILLS_DEFAULT: &str = "500";
 
 fn demo(arguments: &[String]) -> Result<(), Error> {
@@ -106,6 +107,8 @@ impl Profile {
 /// Builds `sinew` and the programs of a crate that drive it.
 fn build(workspace: &Workspace, profile: Profile, room: &str) -> Result<(), Error> {
     let mut command = workspace.cargo();
+    let first = if workspace.built(profile.folder(), "sinew").exists() { "" } else { FIRST_BUILD };
+    println!("building Sinew{first}");
     command.args(["build", "--package", "sinew", "--package", &format!("sinew-{room}"), "--bins"]);
     if profile == Profile::Release {
         command.arg("--release");

@@ -17,8 +17,8 @@ installed), tests. The first stage that fails ends it.
 
   --no-lint   leave out tidy, fmt, clippy and cargo-deny
 
-A test that finds its means missing (root for a tmpfs, say) skips itself and says so; the skips are listed at the
-end. With SINEW_TEST_REQUIRE=all in the environment, as on CI, every skip is a failure.",
+A test that finds its means missing (root for a tmpfs, say) ends without checking anything. Its runner counts it as
+passed; such tests are listed at the end, by name and reason. With SINEW_TEST_REQUIRE=all in the environment, as on CI, every skip is a failure.",
     run: test,
 };
 
@@ -155,14 +155,24 @@ impl Skips {
         let text = std::fs::read_to_string(&self.path)
             .map_err(|cause| Error::File { path: self.path.clone(), cause })?;
         let skips: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-        for skip in &skips {
-            println!("skipped: {skip}");
+        if !skips.is_empty() {
+            println!("{}", told(&skips));
         }
         match required {
             Required::All if !skips.is_empty() => Err(Error::Skipped(skips.len())),
             _ => Ok(()),
         }
     }
+}
+
+/// What the runner cannot know: it counts tests that were not asked for as skipped, and these as passed.
+fn told(skips: &[&str]) -> String {
+    let (tests, have) = if skips.len() == 1 { ("test", "has") } else { ("tests", "have") };
+    format!(
+        "{} {tests} counted above as passed {have} checked nothing, because this machine lacks what is needed:\n  {}",
+        skips.len(),
+        skips.join("\n  ")
+    )
 }
 
 #[cfg(test)]
@@ -181,6 +191,13 @@ mod tests {
         assert!(account("", Required::All));
         assert!(account("full disk: needs root\n", Required::WhatIsPossible));
         assert!(!account("full disk: needs root\n", Required::All));
+    }
+
+    #[test]
+    fn tests_that_checked_nothing_are_named_apart_from_the_runners_count() {
+        let text = told(&["disk::a_full_disk: run as root"]);
+        assert!(text.starts_with("1 test counted above as passed has checked nothing"), "{text}");
+        assert!(text.ends_with("\n  disk::a_full_disk: run as root"), "{text}");
     }
 
     #[test]

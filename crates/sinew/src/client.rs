@@ -30,6 +30,8 @@ pub struct Client {
     http: Http<HttpConnector, Full<Bytes>>,
     base: String,
     token: Option<String>,
+    /// Where the token was looked for, for whoever is refused.
+    looked: String,
     actor: String,
 }
 
@@ -43,15 +45,21 @@ impl Client {
             ))
             .help("across machines use a tunnel, such as `ssh -L 7401:127.0.0.1:7401 HOST`"));
         }
-        let token = match std::env::var("SINEW_TOKEN") {
-            Ok(token) if !token.trim().is_empty() => Some(token.trim().to_owned()),
-            _ => token_of(&shared.data)?,
+        let file = ControlToken::file(&shared.data);
+        let (token, looked) = match std::env::var("SINEW_TOKEN") {
+            Ok(token) if !token.trim().is_empty() => {
+                (Some(token.trim().to_owned()), "the token came from `SINEW_TOKEN`".to_owned())
+            }
+            _ => match token_of(&file)? {
+                Some(token) => (Some(token), format!("the token came from {}", file.display())),
+                None => (None, format!("`SINEW_TOKEN` is not set, and there is no {}", file.display())),
+            },
         };
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_WITHIN));
         connector.set_nodelay(true);
         let http = Http::builder(TokioExecutor::new()).build(connector);
-        Ok(Self { http, base: base.to_owned(), token, actor: actor() })
+        Ok(Self { http, base: base.to_owned(), token, looked, actor: actor() })
     }
 
     /// Asks for something.
@@ -115,6 +123,12 @@ impl Client {
                 .map_err(|e| odd(format!("which is not what was asked for: {e}")));
         }
         match serde_json::from_slice::<Problem>(body) {
+            Ok(problem) if status == StatusCode::UNAUTHORIZED => {
+                Err(CliError::refused(problem).help(format!(
+                    "{}; say with `--data` which folder the server uses, or set `SINEW_TOKEN`",
+                    self.looked
+                )))
+            }
             Ok(problem) => Err(CliError::refused(problem)),
             Err(_) => Err(odd("and no problem document".to_owned())),
         }
@@ -126,9 +140,9 @@ impl Client {
     }
 }
 
-/// The token in a data folder, if there is one: a server on another machine has its own.
-fn token_of(data: &Path) -> Result<Option<String>, CliError> {
-    match ControlToken::read(&ControlToken::file(data)) {
+/// The token in this file, if there is one: a server on another machine has its own.
+fn token_of(file: &Path) -> Result<Option<String>, CliError> {
+    match ControlToken::read(file) {
         Ok(token) => Ok(Some(token.expose().to_owned())),
         Err(TokenError::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(CliError::new(Exit::Machine, control::FILE_FAILED, error.to_string())

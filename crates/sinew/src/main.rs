@@ -15,8 +15,6 @@ mod verbs;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::Parser;
-
 use cli::Cli;
 
 #[global_allocator]
@@ -24,7 +22,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let began = Instant::now();
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::of_process() {
         Ok(cli) => cli,
         // Help and version go to standard output with 0, mistakes to standard error with 2.
         Err(told) => told.exit(),

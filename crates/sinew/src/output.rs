@@ -209,6 +209,11 @@ fn write_row(
     out.push('\n');
 }
 
+/// So many of something: `1 error`, `2 errors`.
+pub fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 /// A text on one line, cut where tables end to be readable; what a terminal would act on is taken out.
 pub fn one_line(text: &str) -> String {
     const CHARS_MAX: usize = 160;

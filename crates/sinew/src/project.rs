@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use sinew_control::Project;
-use sinew_diag::codes::control;
-use sinew_diag::{Diagnostic, Diagnostics, Style};
+use sinew_diag::codes::{config, control};
+use sinew_diag::{Code, Diagnostic, Diagnostics, Style};
 use sinew_model::{Snapshot, SourceFile, load};
+
+use crate::error::Exit;
 
 /// Files of a project at most, folders within folders at most, and what is read of one file.
 const FILES_MAX: usize = 20_000;
@@ -31,6 +33,30 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// How a command ends that found this: with a project that is not valid, or a folder that cannot be read.
+    pub fn exit(&self) -> Exit {
+        match &self.snapshot {
+            Some(_) => Exit::Ok,
+            None if self.has(control::FILE_FAILED) => Exit::Machine,
+            None => Exit::Failed,
+        }
+    }
+
+    /// What is probably the cause of many findings at once: projects that are made of several folders are often
+    /// started with one of them.
+    pub fn hint(&self) -> Option<&'static str> {
+        let elsewhere = [config::UNKNOWN_CONNECTION, config::UNKNOWN_CHANNEL, config::UNKNOWN_CONNECTOR];
+        let nothing_here = !self.files.iter().any(|file| defines(&file.bytes, "Connection"));
+        (nothing_here && elsewhere.into_iter().any(|code| self.has(code))).then_some(
+            "no connection is defined here: if they are in another folder, name both, such as \
+             `examples/vendors examples/lead-intake`",
+        )
+    }
+
+    fn has(&self, code: Code) -> bool {
+        self.findings.iter().any(|finding| finding.code == code)
+    }
+
     /// The findings with the lines they stand on.
     pub fn render(&self, style: Style) -> String {
         let text = |name: &str| {
@@ -39,6 +65,14 @@ impl Loaded {
         };
         sinew_diag::render(&self.findings, &text, style)
     }
+}
+
+/// Whether a document of this kind begins somewhere in the file.
+fn defines(file: &[u8], kind: &str) -> bool {
+    String::from_utf8_lossy(file)
+        .lines()
+        .filter_map(|line| line.strip_prefix("kind:"))
+        .any(|word| word.split('#').next().is_some_and(|word| word.trim() == kind))
 }
 
 impl Folders {
@@ -199,5 +233,16 @@ mod tests {
     fn a_folder_that_is_not_there_is_said_so() {
         let loaded = Folders::new(&[PathBuf::from("/nonexistent")], BTreeMap::new()).load();
         assert!(loaded.render(Style::Plain).contains("/nonexistent cannot be read"));
+        assert_eq!(loaded.exit(), Exit::Machine);
+    }
+
+    #[test]
+    fn a_flow_without_the_folder_of_its_connections_is_told_of_it() {
+        let flow = "kind: Flow\nname: x\nowner: { team: t, contact: c@example.com, runbook: r.md }\n\
+            trigger: manual\nsteps: [{ a: { call: crm.getContact } }]\n";
+        let loaded = check(&[("flows/x.yaml", flow)]);
+        assert!(loaded.hint().is_some_and(|hint| hint.contains("name both")), "{:?}", loaded.hint());
+        assert_eq!(loaded.exit(), Exit::Failed);
+        assert_eq!(check(&[("channels/ops.yaml", CHANNEL)]).hint(), None);
     }
 }

@@ -6,7 +6,7 @@ mod work;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::error::CliError;
 use crate::output::Format;
@@ -30,7 +30,7 @@ pub struct Cli {
 /// What holds for every command.
 #[derive(Args, Clone, Debug)]
 pub struct Shared {
-    /// What answers look like: `text` or `json`. (`sandbox contacts` takes a file here.)
+    /// What answers look like.
     #[arg(long, global = true, value_name = "text|json", default_value = "text", env = "SINEW_OUTPUT")]
     pub output: OutputArg,
     /// The control API of the server to ask; its token comes from `SINEW_TOKEN`, else from the data folder.
@@ -68,7 +68,58 @@ impl std::str::FromStr for OutputArg {
     }
 }
 
+/// Verbs that ask a server: they need to know which, and its token.
+const ASKS: [&str; 12] = [
+    "run",
+    "runs",
+    "dead",
+    "approve",
+    "approvals",
+    "cancel",
+    "emit",
+    "alerts",
+    "flows",
+    "connections",
+    "backup",
+    "reload",
+];
+/// Verbs that use a data folder themselves.
+const OWNS_DATA: [&str; 3] = ["serve", "dev", "restore"];
+
+/// The command line. Options that hold everywhere are shown where they mean something.
+pub fn command() -> Command {
+    let mut whole = Cli::command();
+    // Options that hold everywhere reach the verbs only now.
+    whole.build();
+    let verbs: Vec<String> = whole.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+    for verb in verbs.iter().map(String::as_str).filter(|verb| !ASKS.contains(verb)) {
+        let data = OWNS_DATA.contains(&verb);
+        whole = whole.mut_subcommand(verb, |verb| hidden(verb, data));
+    }
+    whole
+}
+
+/// A verb that does not show which server is asked, nor, unless it has one, the data folder.
+fn hidden(verb: Command, shows_data: bool) -> Command {
+    let writes_file = verb.get_name() == "contacts";
+    let verb = verb.mut_args(|option| match option.get_id().as_str() {
+        "server" => option.hide(true),
+        "data" => option.hide(!shows_data),
+        "output" if writes_file => {
+            option.value_name("FILE").help("The file; standard output unless given").hide_default_value(true)
+        }
+        _ => option,
+    });
+    let below: Vec<String> = verb.get_subcommands().map(|below| below.get_name().to_owned()).collect();
+    below.into_iter().fold(verb, |verb, below| verb.mut_subcommand(&below, |below| hidden(below, shows_data)))
+}
+
 impl Cli {
+    /// What this process was asked to do.
+    pub fn of_process() -> Result<Self, clap::Error> {
+        Self::from_arg_matches(&command().try_get_matches()?)
+    }
+
     /// What answers look like; only what writes a file takes the name of one.
     pub fn format(&self) -> Result<Format, CliError> {
         let writes =
@@ -136,9 +187,9 @@ pub enum Verb {
         /// The new file.
         file: PathBuf,
     },
-    /// Make a copy the store of the data folder, while no server uses it.
+    /// Put a backup in place as the store of the data folder, while no server uses it.
     Restore {
-        /// The copy.
+        /// The backup.
         file: PathBuf,
         /// Do not ask, even if there is a store already (it is kept beside).
         #[arg(long, short)]
@@ -193,8 +244,6 @@ pub struct Validate {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     fn check(line: &str) -> Result<Cli, String> {
@@ -224,6 +273,36 @@ mod tests {
         ] {
             assert!(check(line).is_ok(), "{line}: {:?}", check(line));
         }
+    }
+
+    /// The help of a verb, or of a verb below it.
+    fn help(verbs: &str) -> String {
+        let line: Vec<&str> = ["sinew"].into_iter().chain(verbs.split(' ')).chain(["--help"]).collect();
+        command().try_get_matches_from(line).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn verbs_show_the_options_that_mean_something_to_them() {
+        let shows = |verbs: &str| (help(verbs).contains("--server"), help(verbs).contains("--data"));
+        for verbs in
+            ["init", "validate", "schema", "map", "explain", "sandbox", "sandbox contacts", "version"]
+        {
+            assert_eq!(shows(verbs), (false, false), "{verbs}");
+        }
+        for verbs in ["serve", "dev", "restore"] {
+            assert_eq!(shows(verbs), (false, true), "{verbs}");
+        }
+        for verbs in ASKS {
+            assert_eq!(shows(verbs), (true, true), "{verbs}");
+        }
+        assert_eq!(shows("runs list"), (true, true));
+        assert!(help("sandbox contacts").contains("--output <FILE>") && !help("run").contains("contacts"));
+    }
+
+    #[test]
+    fn what_is_not_shown_is_understood_all_the_same() {
+        let line = ["sinew", "version", "--server", "http://127.0.0.1:1", "--data", "x"];
+        assert!(command().try_get_matches_from(line).is_ok());
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The server: what it is wired of, in the order in which it starts and stops.
 
 mod beats;
+mod credentials;
 mod logging;
 mod signals;
 mod told;
+mod welcome;
 mod wiring;
 
 pub use signals::asked_to_stop;

@@ -22,11 +22,11 @@ use sinew_vault::SecretSource;
 use tokio::net::TcpListener;
 
 use super::told::{Observers, Recorders};
-use super::{beats, chance, logging, signals};
+use super::{beats, chance, credentials, logging, signals, welcome};
 use crate::cli::{Retention, Serve, Shared};
 use crate::environment::Environment;
 use crate::error::{CliError, Exit};
-use crate::output::{Output, Tint};
+use crate::output::{Output, Tint, counted};
 use crate::project::Folders;
 use crate::verbs::sandbox_not_started;
 
@@ -79,6 +79,7 @@ async fn serve(
     let folders = Folders::new(&options.projects, environment.variables());
     let snapshot = Arc::new(load(&folders, output)?);
     let secrets = environment.secrets(options.secrets.as_deref(), options.sandbox);
+    credentials::warn_of_missing(&snapshot, &*secrets);
     let store = open_store(&shared.data)?;
     let token = token(&shared.data, &environment)?;
     // Bound before anything runs, so that a server that cannot be controlled does not start to work.
@@ -103,6 +104,9 @@ async fn serve(
         tokio::spawn(beats::reload_on_save(reloader, folders, output.clone()));
     }
     ready(output, hooks, &api, vendors.as_ref(), &snapshot, began);
+    if mode == Mode::Dev && !output.is_json() {
+        output.line(welcome::flows(&snapshot, &format!("http://{hooks}"), output).trim_end());
+    }
     drop(snapshot);
 
     signals::asked_to_stop().await;
@@ -197,9 +201,10 @@ async fn stop(parts: Parts, drain: Duration) {
 fn load(folders: &Folders, output: &Output) -> Result<Snapshot, CliError> {
     let loaded = folders.load();
     let Some(snapshot) = loaded.snapshot else {
-        let errors = loaded.findings.errors();
-        let said = format!("the project has {errors} error{}", if errors == 1 { "" } else { "s" });
-        let mut error = CliError::new(Exit::Failed, control::PROJECT_INVALID, said);
+        let errors = counted(loaded.findings.errors(), "error");
+        let mut error =
+            CliError::new(loaded.exit(), control::PROJECT_INVALID, format!("the project has {errors}"));
+        error.help = loaded.hint().map(str::to_owned);
         if output.is_json() {
             error.findings = sinew_control::findings(&loaded.findings);
         } else {

@@ -6,6 +6,7 @@ use serde_json::json;
 use sinew_control_api::{
     DeadDetail, DeadEdit as Edit, DeadEdited, DeadPage, DeadQuery, DeadReplay, DeadReplayed, path,
 };
+use sinew_model::Reason;
 use sinew_stdx::Json;
 
 use super::input::{payload, since};
@@ -32,6 +33,13 @@ pub async fn run(client: &Client, dead: Dead, output: &Output) -> Result<Exit, C
 
 /// The query that the options say.
 pub fn query(filter: DeadFilter) -> Result<DeadQuery, CliError> {
+    if let Some(reason) = &filter.reason
+        && !Reason::ALL.iter().any(|known| known.as_str() == reason)
+    {
+        let all: Vec<&str> = Reason::ALL.iter().map(|known| known.as_str()).collect();
+        return Err(CliError::usage(format!("there is no reason `{reason}`"))
+            .help(format!("there are {}", all.join(", "))));
+    }
     Ok(DeadQuery {
         since: since(filter.since.as_deref())?,
         until: since(filter.until.as_deref())?,
@@ -57,7 +65,7 @@ async fn list(client: &Client, list: DeadList, output: &Output) -> Result<Exit, 
 
 async fn edit(client: &Client, edit: DeadEdit, output: &Output) -> Result<Exit, CliError> {
     let payload = if let Some(given) = &edit.payload {
-        payload(Some(given))?
+        payload("--payload", Some(given))?
     } else {
         let detail: DeadDetail = client.get(&path::dead(&edit.id), &json!({})).await?;
         in_editor(&detail.payload)?

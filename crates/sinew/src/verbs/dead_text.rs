@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use sinew_control_api::{Attempt, AttemptMessage, DeadDetail, DeadPage};
+use sinew_control_api::{Attempt, AttemptMessage, DeadDetail, DeadPage, DeadStatus, Failure};
 
 use super::runs_text::failure;
 use crate::output::{Output, Table, Tint, one_line};
@@ -33,6 +33,7 @@ pub fn list(page: &DeadPage, output: &Output) -> String {
 pub fn detail(of: &DeadDetail, output: &Output) -> String {
     let letter = &of.letter;
     let status = letter.status;
+    let (open, suggestion) = (letter.status == DeadStatus::Open, of.suggestion.clone());
     let edited = if letter.edited { ", edited" } else { "" };
     let item = letter.item.map(|item| format!(", item {item}")).unwrap_or_default();
     let mut text = format!("{} {status}{edited}\n", output.tint(&letter.id, Tint::Strong));
@@ -47,10 +48,17 @@ pub fn detail(of: &DeadDetail, output: &Output) -> String {
     }
     text.push('\n');
     match &of.failure {
-        Some(of) => text.push_str(&failure(of, output)),
+        Some(of) => {
+            // Said once, and only to somebody who has something left to do.
+            let help = of.help.clone().filter(|help| open && *help != suggestion);
+            text.push_str(&failure(&Failure { help, ..of.clone() }, output));
+        }
         None => drop(writeln!(text, "{} {}: {}", letter.code, letter.reason, letter.message)),
     }
-    let _ = writeln!(text, "  what to do: {}\n", of.suggestion);
+    if open && !suggestion.is_empty() {
+        let _ = writeln!(text, "  what to do: {suggestion}");
+    }
+    text.push('\n');
     let what = if of.payload_is_input { "input of the step" } else { "payload" };
     let _ = writeln!(text, "{what}\n  {}\n", of.payload);
     for (number, one) in of.attempts.iter().enumerate() {

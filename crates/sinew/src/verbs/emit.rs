@@ -8,7 +8,8 @@ use crate::output::Output;
 
 /// Sends an event.
 pub async fn run(client: &Client, emit: Emit, output: &Output) -> Result<Exit, CliError> {
-    let request = Request { payload: payload(emit.input.as_deref())?, event: emit.event, key: emit.key };
+    let request =
+        Request { payload: payload("--input", emit.input.as_deref())?, event: emit.event, key: emit.key };
     let emitted: Emitted = client.post(path::EVENTS, &request).await?;
     output.answer(&emitted, || {
         let started: Vec<String> = emitted

@@ -81,6 +81,12 @@ mod tests {
     use crate::project::Folders;
 
     #[test]
+    fn the_poll_asks_for_what_is_new_only() {
+        let flow = POLL.iter().find(|(name, _)| name.starts_with("flows/")).unwrap().1;
+        assert!(flow.contains("with: { since: cursor,"), "{flow}");
+    }
+
+    #[test]
     fn every_template_is_a_valid_project() {
         for of in [Template::Webhook, Template::Schedule, Template::Poll, Template::Empty] {
             let folder = tempfile::tempdir().unwrap();

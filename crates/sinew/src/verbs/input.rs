@@ -9,8 +9,8 @@ use crate::error::CliError;
 /// The longest payload that is read.
 const BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-/// A payload given as JSON, `@FILE`, a file's path, or `-` for standard input.
-pub fn payload(given: Option<&str>) -> Result<Json, CliError> {
+/// A payload given to an option (`--input`) as JSON, `@FILE`, a file's path, or `-` for standard input.
+pub fn payload(option: &str, given: Option<&str>) -> Result<Json, CliError> {
     let Some(given) = given else { return Ok(Json::null()) };
     let bytes = match given.strip_prefix('@') {
         Some(path) => file(Path::new(path))?,
@@ -22,7 +22,7 @@ pub fn payload(given: Option<&str>) -> Result<Json, CliError> {
             Err(_) if Path::new(given).is_file() => file(Path::new(given))?,
             Err(error) => {
                 return Err(CliError::usage(format!("`{given}` is neither JSON nor a file: {error}"))
-                    .help("write `--input '{\"id\": 7}'`, `--input @FILE`, or `--input -`"));
+                    .help(format!("write `{option} '{{\"id\": 7}}'`, `{option} @FILE`, or `{option} -`")));
             }
         },
     };
@@ -71,10 +71,16 @@ mod tests {
         std::fs::write(&path, "{\"id\": 9007199254740993}\n").unwrap();
         let path = path.to_str().unwrap();
         for given in ["{\"id\": 9007199254740993}", path, &format!("@{path}")] {
-            assert_eq!(payload(Some(given)).unwrap().as_str(), "{\"id\": 9007199254740993}", "{given}");
+            assert_eq!(
+                payload("--input", Some(given)).unwrap().as_str(),
+                "{\"id\": 9007199254740993}",
+                "{given}"
+            );
         }
-        assert!(payload(None).unwrap().is_null());
-        assert!(payload(Some("{nonsense")).unwrap_err().message.contains("neither JSON nor a file"));
+        assert!(payload("--input", None).unwrap().is_null());
+        let error = payload("--payload", Some("{nonsense")).unwrap_err();
+        assert!(error.message.contains("neither JSON nor a file"), "{}", error.message);
+        assert!(error.help.as_ref().unwrap().contains("--payload @FILE"), "{:?}", error.help);
     }
 
     #[test]

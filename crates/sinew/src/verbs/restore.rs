@@ -6,7 +6,7 @@ use sinew_store_sqlite::SqliteStore;
 use crate::error::{CliError, Exit};
 use crate::output::Output;
 
-/// Makes a copy the store of a data folder.
+/// Puts a backup in place as the store of a data folder.
 pub fn run(file: &Path, data: &Path, yes: bool, output: &Output) -> Result<Exit, CliError> {
     let db = data.join("sinew.db");
     if db.exists() {

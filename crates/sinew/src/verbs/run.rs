@@ -15,13 +15,13 @@ use crate::output::{Output, Tint};
 /// Starts a run by hand, and waits for its end if asked.
 pub async fn run(client: &Client, run: Run, output: &Output) -> Result<Exit, CliError> {
     let request = RunStart {
-        input: payload(run.input.as_deref())?,
+        input: payload("--input", run.input.as_deref())?,
         flow: run.flow,
         force: run.force,
         wait_ms: run.wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
     };
     let began = tokio::time::Instant::now();
-    let mut started: RunStarted = client.post(path::RUNS, &request).await?;
+    let mut started: RunStarted = client.post(path::RUNS, &request).await.map_err(as_options)?;
     if let Some(wait) = run.wait.filter(|_| started.end.is_none()) {
         started.end = rest(client, &started, wait.saturating_sub(began.elapsed())).await?;
     }
@@ -35,6 +35,12 @@ pub async fn run(client: &Client, run: Run, output: &Output) -> Result<Exit, Cli
         (_, Some(end)) if end.status != RunStatus::Finished => Ok(Exit::Failed),
         _ => Ok(Exit::Ok),
     }
+}
+
+/// The server speaks of the API's fields; here they are options.
+fn as_options(mut error: CliError) -> CliError {
+    error.help = error.help.take().map(|help| help.replace("`force`", "`--force`"));
+    error
 }
 
 /// A server waits for so long at most within one request; the rest is watching.

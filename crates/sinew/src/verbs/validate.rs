@@ -3,7 +3,7 @@ use serde_json::json;
 use crate::cli::Validate;
 use crate::environment::Environment;
 use crate::error::{CliError, Exit};
-use crate::output::{Output, Tint};
+use crate::output::{Output, Tint, counted};
 use crate::project::{Folders, Loaded};
 
 /// Reports everything that is wrong with a project.
@@ -20,7 +20,10 @@ pub fn run(validate: &Validate, output: &Output) -> Result<Exit, CliError> {
     } else {
         output.line(format!("{}{}", loaded.render(output.style()), summary(&loaded, output)).trim_end());
     }
-    Ok(if loaded.snapshot.is_some() { Exit::Ok } else { Exit::Failed })
+    if let Some(hint) = loaded.hint() {
+        output.tell(&format!("  help: {hint}"));
+    }
+    Ok(loaded.exit())
 }
 
 fn summary(loaded: &Loaded, output: &Output) -> String {
@@ -37,8 +40,4 @@ fn summary(loaded: &Loaded, output: &Output) -> String {
         ),
         None => format!("{}: {}{warned}", output.tint("not valid", Tint::Bad), counted(errors, "error")),
     }
-}
-
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -1,0 +1,89 @@
+//! Which secrets a project names, and which of them are nowhere: told at the start, not by the first call that fails.
+
+use std::collections::BTreeSet;
+
+use sinew_model::{Auth, ChannelKind, SecretRef, Snapshot, Trigger, UrlOrSecret};
+use sinew_vault::{EnvironmentSecrets, SecretError, SecretSource};
+
+/// Says in one line which secrets are missing and where they would be looked for.
+pub fn warn_of_missing(snapshot: &Snapshot, secrets: &dyn SecretSource) {
+    if let Some(line) = missing(snapshot, secrets) {
+        tracing::warn!("{line}");
+    }
+}
+
+fn missing(snapshot: &Snapshot, secrets: &dyn SecretSource) -> Option<String> {
+    let absent = |name: &SecretRef| matches!(secrets.resolve(name), Err(SecretError::Missing { .. }));
+    let named = |name: &SecretRef| format!("`{name}` ({})", EnvironmentSecrets::variable(name));
+    let names: Vec<String> = referenced(snapshot).iter().filter(|name| absent(name)).map(named).collect();
+    let (count, verb) = if names.len() == 1 { ("a secret", "is") } else { ("secrets", "are") };
+    (!names.is_empty()).then(|| {
+        format!(
+            "{count} {verb} missing: {}. Calls that need one will fail: set the variable in the environment or an \
+             `--env-file`, or put a file below the folder given by `--secrets`. With `--sandbox` the simulated vendors' own are \
+             known",
+            names.join(", ")
+        )
+    })
+}
+
+/// The secrets of connections, channels and webhooks.
+fn referenced(snapshot: &Snapshot) -> BTreeSet<SecretRef> {
+    let mut all = BTreeSet::new();
+    for connection in snapshot.connections.values() {
+        all.extend(connection.webhook_secret.clone());
+        all.extend(match &connection.auth {
+            Auth::None => None,
+            Auth::ApiKey { key, .. } => Some(key.clone()),
+            Auth::Basic { password, .. } => Some(password.clone()),
+            Auth::Bearer { token } => Some(token.clone()),
+            Auth::ClientCredentials { client_secret, .. } => Some(client_secret.clone()),
+        });
+    }
+    for channel in snapshot.channels.values() {
+        all.extend(match &channel.kind {
+            ChannelKind::Slack { url: UrlOrSecret::Secret(secret) } | ChannelKind::Webhook { secret, .. } => {
+                Some(secret.clone())
+            }
+            ChannelKind::Email { login: Some((_, secret)), .. } => Some(secret.clone()),
+            _ => None,
+        });
+    }
+    for flow in snapshot.flows.values() {
+        if let Trigger::Webhook(webhook) = &flow.trigger {
+            all.extend(webhook.secret.clone());
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use sinew_model::SourceFile;
+
+    use super::*;
+
+    fn check(known: &'static [&'static str]) -> Option<String> {
+        let text = "kind: Connector\nname: c\nversion: 1\noperations: { get: { get: /x } }\n---\n\
+            kind: Connection\nname: crm\nconnector: c@1\nowner: { team: t, contact: c@example.com, runbook: r.md }\n\
+            base_url: https://crm.example.com\nauth: { bearer: secret:crm/token }\n---\n\
+            kind: AlertChannel\nname: ops\nslack: { url: secret:chat/ops }\n";
+        let files = [SourceFile::new("x.yaml", text.as_bytes().to_vec())];
+        let (snapshot, found) = sinew_model::load(&files, &std::collections::BTreeMap::new());
+        let secrets =
+            EnvironmentSecrets::from_lookup(move |asked| known.contains(&asked).then(|| "s".to_owned()));
+        missing(&snapshot.unwrap_or_else(|| panic!("{found:?}")), &secrets)
+    }
+
+    #[test]
+    fn secrets_that_are_nowhere_are_named_with_the_place_to_put_them() {
+        let line = check(&["SINEW_SECRET_CHAT_OPS"]).unwrap();
+        assert!(
+            line.starts_with("a secret is missing: `secret:crm/token` (SINEW_SECRET_CRM_TOKEN)."),
+            "{line}"
+        );
+        let line = check(&[]).unwrap();
+        assert!(line.starts_with("secrets are missing: `secret:chat/ops`"), "{line}");
+        assert_eq!(check(&["SINEW_SECRET_CHAT_OPS", "SINEW_SECRET_CRM_TOKEN"]), None);
+    }
+}

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,9 +12,14 @@ use sinew_e2e::{
     Http, Server, World, documents, examples, fast, free_port, rewrite, sandbox_secrets, sinew, sinew_with,
     until,
 };
+use sinew_sandbox::{RunningSandbox, Sandbox, SandboxOptions};
 
 /// What developers type; it would run these tests within themselves.
-const BUILDS: [&str; 3] = ["cargo xtask demo", "cargo xtask test", "cargo install --path crates/sinew"];
+const BUILDS: [&str; 3] =
+    ["cargo xtask demo", "cargo xtask test", "cargo install --locked --path crates/sinew"];
+
+/// What ids look like.
+const AN_ID: &str = "01JD3Z6V5WQ0X8Y2K4M6N8P0RS";
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -96,30 +102,50 @@ fn every_yaml_block_validates_beside_the_examples_vendors() {
     assert!(tried >= 8, "only {tried} blocks were found");
 }
 
+/// What the first page shows of a new project's files may stand in their place.
+#[test]
+fn the_first_pages_blocks_fit_into_a_new_project() {
+    let page = root().join("docs/guide/getting-started.md");
+    let folder = tempfile::tempdir().unwrap();
+    sinew(folder.path(), &["init", "my-integrations"]).ok();
+    let project = folder.path().join("my-integrations");
+    let files = ["connections/crm.yaml", "flows/greet-contact.yaml"];
+    let blocks = blocks(&page, "yaml");
+    assert_eq!(blocks.len(), files.len());
+    for ((_, block), file) in blocks.iter().zip(files) {
+        assert!(fs::read_to_string(&page).unwrap().contains(&format!("`{file}`")), "{file} is not named");
+        fs::write(project.join(file), block).unwrap();
+    }
+    let said = sinew(&project, &["validate"]).ok().out;
+    assert!(said.starts_with("valid: 1 flow, 1 connection"), "{said}");
+}
+
 #[test]
 fn every_sh_block_runs() {
     let mut tried = 0;
     for page in pages() {
-        // What an earlier block of a page has made is there for a later one.
+        // What an earlier block of a page has made, or serves, is there for a later one.
         let folder = tempfile::tempdir().unwrap();
-        let mut at = folder.path().to_owned();
+        let mut reader =
+            Reader { at: folder.path().to_owned(), folder: folder.path().to_owned(), served: None };
         for (line, block) in blocks(&page, "sh") {
             for command in
                 block.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
             {
                 println!("{}:{line}: {command}", page.display());
                 if let Some(folder) = command.strip_prefix("cd ") {
-                    at = at.join(folder);
+                    reader.at.push(folder);
                 } else if command.starts_with("cargo ") {
                     assert!(BUILDS.contains(&command), "{}:{line}: `{command}` is not known", page.display());
                 } else {
-                    run(command, &mut at, folder.path());
+                    reader.runs(command);
                 }
                 tried += 1;
             }
         }
+        reader.stops();
     }
-    assert!(tried >= 5, "only {tried} commands were found");
+    assert!(tried >= 15, "only {tried} commands were found");
 }
 
 /// The examples' pages show commands for a server that runs. Each must be understood; what it finds depends on what was
@@ -175,51 +201,102 @@ fn words(command: &str) -> Vec<String> {
         }
     }
     let as_it_looks = |word: String| match word.as_str() {
-        "RUN" | "ID" => "01JD3Z6V5WQ0X8Y2K4M6N8P0RS".to_owned(),
+        "RUN" | "ID" => AN_ID.to_owned(),
         "50000" => "50".to_owned(),
         _ => word,
     };
     words.into_iter().map(as_it_looks).collect()
 }
 
-fn run(command: &str, at: &mut PathBuf, folder: &Path) {
-    let words: Vec<&str> = command.split_whitespace().collect();
-    assert_eq!(words[0], "sinew", "`{command}`: only sinew and cargo are run here");
-    if matches!(words[1], "serve" | "dev") {
-        serves(&words[1..], at, folder);
-        return;
-    }
-    // A page may begin where another one ended.
-    let project = at.join("my-integrations");
-    if !at.join("sinew.yaml").exists()
-        && !words.contains(&"init")
-        && fs::read_dir(&*at).unwrap().next().is_none()
-    {
-        sinew_with(at, &["init", "my-integrations"], "", &[]).ok();
-        at.clone_from(&project);
-    }
-    sinew_with(at, &words[1..], "", &sandbox_secrets()).ok();
+/// Somebody who does what a page says, in one terminal or two.
+struct Reader {
+    at: PathBuf,
+    folder: PathBuf,
+    served: Option<Served>,
 }
 
-/// It becomes ready, and stops when it is told.
-fn serves(words: &[&str], at: &Path, folder: &Path) {
-    let (listen, control) = (free_port(), free_port());
-    let listen_text = listen.to_string();
-    let control_text = control.to_string();
-    let data = folder.join("data");
-    let mut arguments = words.to_vec();
-    arguments.extend([
-        "--listen",
-        &listen_text,
-        "--control",
-        &control_text,
-        "--data",
-        data.to_str().unwrap(),
-    ]);
-    let server = Server::verb(&arguments, at, &sandbox_secrets());
-    let health = Http::new(format!("http://{control}"), None);
-    until(&format!("`{}` to be ready", words.join(" ")), Duration::from_mins(1), || {
-        health.get("/v1/health").is_ok().then_some(())
-    });
-    assert!(server.stop().success(), "`{}` did not stop well", words.join(" "));
+/// A server that a page has started, at addresses of this test's own, with vendors of its own.
+struct Served {
+    server: Server,
+    hooks: Http,
+    control: SocketAddr,
+    _vendors: RunningSandbox,
+}
+
+impl Reader {
+    fn runs(&mut self, command: &str) {
+        let words = words(command);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        match words.as_slice() {
+            ["curl", ..] => self.sends(&words),
+            ["sinew", "serve" | "dev", ..] => self.serves(&words[1..]),
+            ["sinew", "runs" | "dead" | "run", ..] => self.asks(&words[1..]),
+            ["sinew", ..] => self.works(&words[1..]),
+            _ => panic!("`{command}`: only sinew, curl and cargo are run here"),
+        }
+    }
+
+    fn works(&mut self, words: &[&str]) {
+        // A page may begin where another one ended.
+        let is_empty = fs::read_dir(&self.at).unwrap().next().is_none();
+        if is_empty && words[0] != "init" {
+            sinew(&self.at, &["init", "my-integrations"]).ok();
+            self.at.push("my-integrations");
+        }
+        sinew_with(&self.at, words, "", &sandbox_secrets()).ok();
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// It becomes ready. The usual addresses may be in use on this machine.
+    fn serves(&mut self, words: &[&str]) {
+        let vendors = Sandbox::start(SandboxOptions::default().on_free_port()).unwrap();
+        let (listen, control) = (free_port(), free_port());
+        let mut arguments: Vec<String> =
+            words.iter().filter(|word| **word != "--sandbox").map(|word| (*word).to_owned()).collect();
+        for (option, value) in [("--listen", listen), ("--control", control)] {
+            arguments.extend([option.to_owned(), value.to_string()]);
+        }
+        arguments.extend(["--data".to_owned(), self.data().display().to_string()]);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let mut env = sandbox_secrets();
+        env.push(("SANDBOX_URL".to_owned(), vendors.url()));
+        let server = Server::verb(&arguments, &self.at, &env);
+        let health = Http::new(format!("http://{control}"), None);
+        until(&format!("`{}` to be ready", words.join(" ")), Duration::from_mins(1), || {
+            health.get("/v1/health").is_ok().then_some(())
+        });
+        let hooks = Http::new(format!("http://{listen}"), None);
+        self.served = Some(Served { server, hooks, control, _vendors: vendors });
+    }
+
+    /// A webhook, which is taken.
+    fn sends(&self, words: &[&str]) {
+        let served = self.served.as_ref().expect("a page starts a server before it sends something");
+        let path = words[1].strip_prefix("127.0.0.1:7400").expect("pages send to where webhooks are taken");
+        let body = words.iter().skip_while(|word| **word != "-d").nth(1).expect("something is sent");
+        let answer = served.hooks.post(path, &serde_json::from_str(body).unwrap());
+        assert!(answer.is_ok(), "{words:?}: {answer:?}");
+    }
+
+    /// A question to the server, about the newest run where the page says `RUN`.
+    fn asks(&self, words: &[&str]) {
+        let served = self.served.as_ref().expect("a page starts a server before it asks one");
+        let server = format!("http://{}", served.control);
+        let data = self.data().display().to_string();
+        let ask =
+            |words: &[&str]| sinew(&self.at, &[words, &["--server", &server, "--data", &data]].concat()).ok();
+        let newest = ask(&["runs", "list", "--output", "json"]).json()["items"][0]["id"].clone();
+        let words = words.iter().map(|word| if *word == AN_ID { newest.as_str().unwrap() } else { word });
+        ask(&words.collect::<Vec<_>>());
+    }
+
+    /// What it has started stops when it is told.
+    fn stops(self) {
+        if let Some(served) = self.served {
+            assert!(served.server.stop().success(), "the server did not stop well");
+        }
+    }
 }

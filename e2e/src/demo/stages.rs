@@ -83,10 +83,12 @@ pub fn vendor_stops(world: &World, books: &mut Books, screen: &mut Screen) {
     world.fault("billing", &json!({ "kind": "stop" }));
     send(world, books, (100..125).map(|n| Submission::deal(&format!("demo{n}"))).collect());
     screen.say("25 more deals are won; all were accepted, for the CRM nothing has changed");
+    screen.say("(the demo has less patience than the example: 4 attempts instead of 20, and the breaker opens after 5 failures in a row)");
     until("the breaker to open", PATIENCE, || (breaker(world) != "closed").then_some(()));
     let tried = world.sandbox.get("/_control/stats").json()["faults_applied"]["billing"]["stop"].clone();
     screen.bad(&format!(
-        "after {tried} attempts in vain the circuit breaker of `billing` is open: nothing is sent for a while"
+        "the circuit breaker of `billing` is open: nothing is sent for 2 s, then one call may try. So far billing was asked {tried} times in vain, \
+         those under way at that moment included"
     ));
     let took = send(world, books, (100..120).map(|n| Submission::lead(&format!("demo{n}"))).collect());
     screen.say(&format!(
@@ -138,6 +140,7 @@ pub fn answers_are_lost(world: &World, books: &mut Books, screen: &mut Screen) {
         let seen = world.runs("flow=print-label&status=finished,dead").len();
         (seen >= before + 15).then_some(())
     });
+    screen.say("20 more leads and 15 more orders are sent meanwhile; billing is well again");
     let stats = world.sandbox.get("/_control/stats").json();
     let lost = |vendor: &str| stats["faults_applied"][vendor]["answer_lost"].as_u64().unwrap_or(0);
     let replays = world.sandbox.get("/_control/truth/summary").json()["replays"]["crm"].as_u64().unwrap_or(0);
@@ -259,6 +262,14 @@ pub fn account(world: &World, books: &Books, screen: &mut Screen) -> bool {
     screen.stage("The account, by the vendors' own log");
     until("everything to be over", PATIENCE, || (!world.has_runs("queued,running,waiting")).then_some(()));
     let account = books.account(&world.truth());
+    let sent = |flow: &str| books.taken.iter().filter(|submission| submission.flow == flow).count();
+    screen.say(&format!(
+        "sent in all stages: {} leads, {} deals, {} new colleagues, and {} orders in the shop",
+        sent("lead-intake"),
+        sent("closed-won-to-invoice"),
+        sent("new-hire"),
+        books.orders.len()
+    ));
     for line in account.to_string().lines() {
         screen.say(line);
     }

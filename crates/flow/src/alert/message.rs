@@ -90,8 +90,9 @@ fn text(subject: &str, notice: &Notice, facts: &Facts) -> String {
         }
         Change::Recovered => {
             format!(
-                "It was open for {open_for}, since {}, and happened {} times.",
-                notice.opened_at, notice.count
+                "It was open for {open_for}, since {}, and happened {}.",
+                notice.opened_at,
+                if notice.count == 1 { "once".to_owned() } else { format!("{} times", notice.count) }
             )
         }
     });
@@ -166,6 +167,14 @@ all dead letters are settled
 It was open for 1h15m, since 2026-09-21T14:13:20.000Z, and happened 16 times.
 Owner: revenue-operations (revops@example.com). Runbook: runbooks/leads.md",
         );
+    }
+
+    #[test]
+    fn what_happened_once_is_said_to_have_happened_once() {
+        let (mut book, topic) = (Book::default(), Topic::new(AlertKind::BreakerOpen, "billing"));
+        book.raise(&topic, "m", at(0)).unwrap();
+        let text = compose(&book.close(&topic, "well", at(1)).unwrap().0, &facts()).text;
+        assert!(text.contains("and happened once."), "{text}");
     }
 
     #[test]

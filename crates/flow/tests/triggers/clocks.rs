@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use sinew_store::Cursors;
+use sinew_store::{Cursors, RunStatus};
 
 use crate::world::{Ground, World, until};
 
@@ -93,4 +93,41 @@ async fn a_schedule_goes_on_after_the_clock_was_far_ahead() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_fired_while_the_clock_was_ahead_does_not_fire_again() {
     check_jump("all", 288, 288).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_goes_back_loses_doubles_and_reorders_no_runs() {
+    let flow = "
+kind: Flow
+name: orders
+OWNER
+trigger: { webhook: { verify: none, key: customer, dedupe: id } }
+steps:
+  - rest: { wait: { for: 1m } }
+  - got: { map: { id: trigger.id } }
+";
+    let (ground, day) = (Ground::default(), Duration::from_hours(24));
+    let send = async |world: &World, id: u32| {
+        let body = format!(r#"{{"customer":"c","id":{id}}}"#);
+        let answer = world.post("/hooks/orders", &[], &body).await;
+        (answer.status, answer.json()["run"].as_str().unwrap().to_owned())
+    };
+    let world = World::with(flow).await;
+    let (accepted, first) = send(&world, 1).await;
+    world.set_back(day);
+    let (taken, second) = send(&world, 2).await;
+    assert_eq!((accepted, taken), (202, 202));
+    assert_eq!(send(&world, 1).await, (200, first.clone()));
+
+    let world = world.again(Duration::ZERO, &ground, flow).await;
+    assert_eq!(send(&world, 2).await, (200, second.clone()), "remembered through a restart, a day before");
+    assert!(first < second, "ids ascend by acceptance");
+    let world = world.again(day + MINUTES, &ground, flow).await;
+    let done = until(|| async {
+        let runs = world.runs("orders").await;
+        runs.iter().all(|run| run.status == RunStatus::Finished).then_some(runs)
+    })
+    .await;
+    let done: Vec<String> = done.iter().map(|run| run.run.to_string()).collect();
+    assert_eq!(done, [second, first], "newest first, each once");
 }

@@ -58,7 +58,7 @@ pub(crate) enum StepState {
     /// It waits. `handed_out`: what it asks for (the end of its deadline, the start of its sub-flow) is under way.
     Parked { wait: ParkedFor, at: Timestamp, handed_out: bool },
     /// What it waited for has come.
-    Signalled { wait: ParkedFor, signal: Signal, at: Timestamp, order: u32 },
+    Signalled { wait: ParkedFor, signal: Signal, emission: Option<Arc<str>>, at: Timestamp, order: u32 },
     /// It has its value, or failed.
     Settled { outcome: Outcome, at: Timestamp, order: u32 },
 }
@@ -222,7 +222,9 @@ impl Machine {
             Record::Parked { step, wait } => {
                 self.move_step(step, StepState::Parked { wait: wait.clone(), at, handed_out: false })?;
             }
-            Record::Signalled { step, signal } => self.signalled(step, signal, at)?,
+            Record::Signalled { step, signal, emission } => {
+                self.signalled(step, signal, emission.as_ref(), at)?;
+            }
             Record::Undone { step } => {
                 let order = self.next_order();
                 let outcome = Outcome::Ok(Json::null());
@@ -272,12 +274,19 @@ impl Machine {
         Ok(())
     }
 
-    fn signalled(&mut self, step: &Arc<str>, signal: &Signal, at: Timestamp) -> Result<(), Illegal> {
+    fn signalled(
+        &mut self,
+        step: &Arc<str>,
+        signal: &Signal,
+        emission: Option<&Arc<str>>,
+        at: Timestamp,
+    ) -> Result<(), Illegal> {
         let order = self.next_order();
         let Some(StepState::Parked { wait, .. }) = self.steps.get(step) else {
             return Err(illegal(format!("step `{step}` was signalled but does not wait")));
         };
-        let state = StepState::Signalled { wait: wait.clone(), signal: signal.clone(), at, order };
+        let (wait, signal, emission) = (wait.clone(), signal.clone(), emission.cloned());
+        let state = StepState::Signalled { wait, signal, emission, at, order };
         self.steps.insert(Arc::clone(step), state);
         Ok(())
     }
@@ -365,6 +374,13 @@ impl Machine {
             StepState::Parked { wait, .. } => Some((step, wait)),
             _ => None,
         })
+    }
+
+    /// Whether a step of the run has had its event from this emission.
+    pub fn has_heard(&self, emission: &str) -> bool {
+        self.steps.values().any(
+            |state| matches!(state, StepState::Signalled { emission: Some(of), .. } if **of == *emission),
+        )
     }
 
     /// Since when a step waits.

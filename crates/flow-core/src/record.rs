@@ -90,6 +90,9 @@ pub enum Record<V = Json> {
         step: Arc<str>,
         /// What came.
         signal: Signal<V>,
+        /// Which emission it was, if it was an event. One that is told again is not heard again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        emission: Option<Arc<str>>,
     },
     /// A step was taken back.
     Undone {
@@ -299,7 +302,7 @@ impl<V> Record<V> {
             Self::Settled { step, outcome, attempts } => {
                 Record::Settled { step, outcome: outcome.map_values(f)?, attempts }
             }
-            Self::Signalled { step, signal } => Record::Signalled {
+            Self::Signalled { step, signal, emission } => Record::Signalled {
                 step,
                 signal: match signal {
                     Signal::Elapsed => Signal::Elapsed,
@@ -307,6 +310,7 @@ impl<V> Record<V> {
                     Signal::Decided(decision) => Signal::Decided(decision),
                     Signal::Child(outcome) => Signal::Child(outcome.map_values(f)?),
                 },
+                emission,
             },
             Self::Revived { step, by, input, trigger, version } => Record::Revived {
                 step,

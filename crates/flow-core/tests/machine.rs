@@ -321,19 +321,20 @@ fn waits_end_by_time_event_or_decision() {
     assert_eq!(run.machine.next_due(), Some(until));
     run.now = until;
     assert_eq!(run.due(), ["elapse t"]);
-    run.put(Record::Signalled { step: "t".into(), signal: Signal::Elapsed });
+    run.put(Record::Signalled { step: "t".into(), signal: Signal::Elapsed, emission: None });
     assert_eq!(run.due(), ["park e for event"]);
     let wait = ParkedFor::Event { event: "paid".into(), key: Some("k".into()), deadline: None };
     run.put(Record::Parked { step: "e".into(), wait });
     run.put(Record::Signalled {
         step: "e".into(),
         signal: Signal::Event(Json::parse(br#"{"sum":5}"#).unwrap()),
+        emission: None,
     });
     assert_eq!(run.due(), ["park ok for approval"]);
     let wait = ParkedFor::Approval { message: "Go?".into(), by: Vec::new(), deadline: None };
     run.put(Record::Parked { step: "ok".into(), wait });
     let decision = Decision { approved: true, by: "dana".into(), note: None };
-    run.put(Record::Signalled { step: "ok".into(), signal: Signal::Decided(decision) });
+    run.put(Record::Signalled { step: "ok".into(), signal: Signal::Decided(decision), emission: None });
     assert_eq!(run.due_after_crash(), [r#"finish {"e":5,"by":"dana"}"#]);
 }
 
@@ -348,7 +349,11 @@ fn a_sub_flow_is_named_before_it_is_started_and_ensured_after_a_crash() {
     assert_eq!(run.due(), [r#"start s other {"n":1}"#]);
     assert!(run.due().is_empty() && run.machine.is_resting());
     assert_eq!(run.due_after_crash(), [r#"start s other {"n":1}"#]);
-    run.put(Record::Signalled { step: "s".into(), signal: Signal::Child(Outcome::Ok(Json::of(&7))) });
+    run.put(Record::Signalled {
+        step: "s".into(),
+        signal: Signal::Child(Outcome::Ok(Json::of(&7))),
+        emission: None,
+    });
     assert_eq!(run.due(), ["finish 7"]);
 }
 
@@ -367,7 +372,7 @@ fn a_replayed_step_starts_another_sub_flow_that_is_not_taken_for_the_first() {
     };
     let first = starts(&mut run);
     let signal = Signal::Child(Outcome::Failed(failure(Reason::SubFlow)));
-    run.put(Record::Signalled { step: "s".into(), signal }).due();
+    run.put(Record::Signalled { step: "s".into(), signal, emission: None }).due();
     let letter = run.id();
     run.put(Record::Dead { step: "s".into(), failure: failure(Reason::SubFlow), letter });
     let by = Principal::new(PrincipalKind::User, "me");
@@ -421,7 +426,7 @@ fn a_journal_cut_anywhere_goes_on_to_the_same_end() {
     run.put(Record::Parked { step: "w".into(), wait: ParkedFor::Until(until) });
     run.now = until;
     run.due();
-    run.put(Record::Signalled { step: "w".into(), signal: Signal::Elapsed }).due();
+    run.put(Record::Signalled { step: "w".into(), signal: Signal::Elapsed, emission: None }).due();
     run.ok("b", r#"{"id":"x"}"#);
     let expected = [
         vec![r#"call a {"id":1}"#],

@@ -86,7 +86,8 @@ pub(crate) type Ack = oneshot::Sender<Result<(), Refusal>>;
 /// An event that happened; the last ones are kept for runs that were between store and memory when they came.
 #[derive(Clone)]
 pub(crate) struct HappenedEvent {
-    pub(crate) id: RunId,
+    /// The same however often the emission is repeated.
+    pub(crate) id: Arc<str>,
     pub(crate) at: Timestamp,
     pub(crate) event: Arc<str>,
     pub(crate) key: Option<Arc<str>>,

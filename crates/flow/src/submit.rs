@@ -319,8 +319,9 @@ impl Core {
     async fn spread(self: &Arc<Self>, emission: Emission) -> Result<Vec<Admission>, Refusal> {
         let now = self.now();
         let started = self.start_triggered(&emission, now).await?;
-        let Emission { event, key, payload, .. } = emission;
-        let event = HappenedEvent { id: self.new_id(), at: now, event, key, payload };
+        let Emission { event, key, payload, dedupe, .. } = emission;
+        let id = dedupe.unwrap_or_else(|| self.new_id().to_string().into());
+        let event = HappenedEvent { id, at: now, event, key, payload };
         self.remember_event(event.clone());
         // A run may be moving between store and memory: look in memory, in the store, and in memory again.
         self.tell_listeners(&event).await;

@@ -67,7 +67,7 @@ impl<'a> Line<'a> {
             Record::Parked { step, wait } => {
                 Self::new(EntryKind::Parked, Some(step), format!("waits {}", parked(wait)))
             }
-            Record::Signalled { step, signal } => Self::signalled(step, signal),
+            Record::Signalled { step, signal, .. } => Self::signalled(step, signal),
             Record::Undone { step } => Self::new(EntryKind::Undone, Some(step), "taken back"),
             Record::Dead { step, letter, .. } => {
                 Self::new(EntryKind::Dead, Some(step), format!("gave up; dead letter {letter}"))
@@ -168,7 +168,11 @@ mod tests {
         );
         let decision = Decision { approved: false, by: "dana".into(), note: Some("too much".into()) };
         assert_eq!(
-            check(Record::Signalled { step: step.clone(), signal: Signal::Decided(decision) }),
+            check(Record::Signalled {
+                step: step.clone(),
+                signal: Signal::Decided(decision),
+                emission: None
+            }),
             "signalled ask rejected by dana: too much"
         );
         let outcome = Outcome::Ok(Json::from_printed("9007199254740993"));

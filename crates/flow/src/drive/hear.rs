@@ -19,13 +19,14 @@ impl Driver {
         match message {
             Message::Wake => {}
             Message::Event { event, ack } => {
-                let records = self.listen(&event, None);
+                let records = heard_by(&self.machine, &event, None);
                 self.fold_acked(records, ack);
             }
             Message::Decide { step, decision, ack } => {
                 match waiting_for_decision(&self.machine, step.as_ref(), &decision) {
                     Ok(step) => {
-                        let record = Record::Signalled { step, signal: Signal::Decided(decision) };
+                        let record =
+                            Record::Signalled { step, signal: Signal::Decided(decision), emission: None };
                         self.fold_acked(vec![record], ack);
                     }
                     Err(refusal) => drop(ack.send(Err(refusal))),
@@ -36,7 +37,7 @@ impl Driver {
                     *name == step && matches!(wait, ParkedFor::Child { run } if *run == child)
                 });
                 let records = if waits {
-                    vec![Record::Signalled { step, signal: child_signal(child, &end) }]
+                    vec![Record::Signalled { step, signal: child_signal(child, &end), emission: None }]
                 } else {
                     Vec::new()
                 };
@@ -129,24 +130,9 @@ impl Driver {
         }
         let missed: Vec<_> = self.core.recent.lock().iter().cloned().collect();
         for event in missed {
-            let records = self.listen(&event, Some(event.at));
+            let records = heard_by(&self.machine, &event, Some(event.at));
             self.fold(records);
         }
-    }
-
-    /// What an event means for the steps that wait for it. One that is told twice is heard once.
-    fn listen(&mut self, event: &HappenedEvent, not_before: Option<Timestamp>) -> Vec<Record> {
-        if self.heard.contains(&event.id) {
-            return Vec::new();
-        }
-        let records = heard_by(&self.machine, event, not_before);
-        if !records.is_empty() {
-            if self.heard.len() >= HEARD_MAX {
-                self.heard.pop_front();
-            }
-            self.heard.push_back(event.id);
-        }
-        records
     }
 
     fn gone_on(&self, letter: DeadId) -> Refusal {
@@ -155,11 +141,12 @@ impl Driver {
     }
 }
 
-/// Events remembered, so that one which is told again is not heard again.
-const HEARD_MAX: usize = 16;
-
-/// The steps that wait for an event, signalled.
+/// The steps that wait for an event, signalled. One that is told again is not heard again: not by a step that came to
+/// wait meanwhile, nor after a crash of who emitted it.
 fn heard_by(machine: &Machine, event: &HappenedEvent, not_before: Option<Timestamp>) -> Vec<Record> {
+    if machine.has_heard(&event.id) {
+        return Vec::new();
+    }
     let after_parking =
         |step: &str| not_before.is_none_or(|at| machine.parked_at(step).is_some_and(|parked| parked <= at));
     machine
@@ -173,6 +160,7 @@ fn heard_by(machine: &Machine, event: &HappenedEvent, not_before: Option<Timesta
         .map(|(step, _)| Record::Signalled {
             step: Arc::clone(step),
             signal: Signal::Event(machine.minimise(step, &event.payload)),
+            emission: Some(Arc::clone(&event.id)),
         })
         .collect()
 }

@@ -7,7 +7,6 @@ mod hear;
 mod keep;
 mod load;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -37,8 +36,6 @@ struct Driver {
     unsaved: Vec<Entry>,
     /// Progress of `each` steps that the next write keeps.
     checkpoints: Vec<(Arc<str>, Vec<u8>)>,
-    /// Events heard lately; one that is told again is not heard again.
-    heard: VecDeque<RunId>,
     /// Letters that the next write sees to.
     settles: Vec<(DeadId, DeadStatus)>,
     /// Told once `unsaved` is durable.
@@ -76,7 +73,6 @@ impl Driver {
             seq,
             unsaved: Vec::new(),
             checkpoints: Vec::new(),
-            heard: VecDeque::new(),
             settles: Vec::new(),
             acks: Vec::new(),
             must_keep: false,
@@ -187,7 +183,9 @@ impl Driver {
                 let wait = ParkedFor::Child { run: self.core.new_id() };
                 self.fold(vec![Record::Parked { step, wait }]);
             }
-            Action::Elapse { step } => self.fold(vec![Record::Signalled { step, signal: Signal::Elapsed }]),
+            Action::Elapse { step } => {
+                self.fold(vec![Record::Signalled { step, signal: Signal::Elapsed, emission: None }])
+            }
             Action::Finish { result } => return self.finish(result).await,
             Action::Die { step, failure, input } => return self.die(step, failure, input).await,
             Action::Compensate { step, failure } => {

@@ -71,7 +71,9 @@ async fn ended_before(performer: &Performer, step: Arc<str>, child: Option<RunId
     loop {
         match performer.core.end_of(child).await {
             Ok(None) => return Vec::new(),
-            Ok(Some(end)) => return vec![Record::Signalled { step, signal: child_signal(child, &end) }],
+            Ok(Some(end)) => {
+                return vec![Record::Signalled { step, signal: child_signal(child, &end), emission: None }];
+            }
             Err(refusal) => {
                 tracing::warn!(run = %performer.run, %child, %refusal, "a sub-flow cannot be read yet");
                 if !performer.pause(AFTER_REFUSAL).await {
@@ -88,7 +90,7 @@ fn gone(step: Arc<str>, flow: &str, child: Option<RunId>) -> Performed {
         .help("put it back, reload, and replay the dead letter");
     let outcome = Outcome::Failed(failure);
     if child.is_some() {
-        return vec![Record::Signalled { step, signal: Signal::Child(outcome) }];
+        return vec![Record::Signalled { step, signal: Signal::Child(outcome), emission: None }];
     }
     vec![Record::Settled { step, outcome, attempts: Vec::new() }]
 }

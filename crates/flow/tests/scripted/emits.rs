@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use sinew_store::{RunId, RunStatus};
 
 use crate::system::PATIENCE;
@@ -81,4 +83,41 @@ async fn a_stop_is_at_rest_as_soon_as_the_last_run_is() {
     let stopped = tokio::spawn(async move { engine.stop(PATIENCE).await });
     gate.open();
     assert!(tokio::time::timeout(PATIENCE, stopped).await.unwrap().unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_emission_that_a_crash_repeats_is_heard_once() {
+    let flows = "
+kind: Flow
+name: tells
+OWNER
+trigger: manual
+steps:
+  - told: { emit: { event: go }}
+  - read: { call: system.list, with: { from: '1' } }
+---
+kind: Flow
+name: hears
+OWNER
+trigger: manual
+steps:
+  - first: { wait: { event: go }}
+  - second: { wait: { event: go }}
+";
+    let world = World::with(flows).await;
+    let hears = world.start("hears", "{}").await;
+    world.until(hears, RunStatus::Waiting).await;
+    let gate = world.system.holds("GET /list", 200, r#"{"rows":[]}"#);
+    let tells = world.start("tells", "{}").await;
+    // That it has told is known in memory only: before a read nothing needs to be written.
+    world.system.until_seen("GET /list", 1).await;
+    let (world, at_rest) = world.again(Duration::ZERO).await;
+    assert!(!at_rest);
+    gate.open();
+    world.until(tells, RunStatus::Finished).await;
+    world.until(hears, RunStatus::Waiting).await;
+    let last = world.last_record(hears).await;
+    assert!(last.starts_with(r#"Parked { step: "second""#), "{last}");
+    world.engine.emit("go".into(), None, sinew_stdx::Json::null(), crate::world::user()).await.unwrap();
+    world.until(hears, RunStatus::Finished).await;
 }

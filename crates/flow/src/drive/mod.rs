@@ -16,7 +16,7 @@ use keep::Ending;
 pub(crate) use load::{fold, load, spawn};
 use sinew_flow_core::{Action, Entry, Machine, Outcome, ParkedFor, Record, RunState, Signal};
 use sinew_model::{Effect, Principal, PrincipalKind};
-use sinew_store::{DeadId, DeadStatus, Phase, RunId, RunStatus, StoreError};
+use sinew_store::{DeadId, DeadStatus, Phase, RunStatus, StoreError};
 use tokio::sync::mpsc;
 
 use crate::admission::Slot;

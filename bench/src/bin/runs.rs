@@ -22,16 +22,17 @@ fn main() {
     for round in 0..ROUNDS as u64 {
         let world = world();
         drive(&world, round, "warm", WARM_UP);
-        let begin = Instant::now();
+        let (begin, spent) = (Instant::now(), world.server().processor_time());
         let mut load = drive(&world, round, "run", RUNS);
         let rate = RUNS as f64 / begin.elapsed().as_secs_f64();
+        let spent_us = (world.server().processor_time() - spent).as_secs_f64() * 1e6 / RUNS as f64;
         let p99 = percentile(&mut load.latencies_ms, 0.99);
         let (_, peak_kb) = world.server().memory_kb();
         account(&world, RUNS + WARM_UP);
         let accepted = RUNS as f64 / load.took.as_secs_f64();
         report.row(
             &format!("round {}", round + 1),
-            &format!("{rate:.0} runs/s, accepted at {accepted:.0}/s, p99 {p99:.1} ms, {} MB", peak_kb / 1000),
+            &format!("{rate:.0} runs/s, accepted at {accepted:.0}/s, p99 {p99:.1} ms, {} MB, {spent_us:.0} us of the server's each", peak_kb / 1000),
             "",
         );
         rates.push(rate);

@@ -46,10 +46,16 @@ impl Admissions {
     /// Room for a run of a flow that allows so many, if there is some.
     pub(crate) fn try_take(self: &Arc<Self>, flow: &Arc<str>, flow_max: usize) -> Option<Slot> {
         let mut state = self.state.lock();
-        if state.taken >= self.max || state.by_flow.get(flow).is_some_and(|taken| *taken >= flow_max) {
-            return None;
-        }
-        Some(self.record(&mut state, flow))
+        self.fits(&state, flow, flow_max).then(|| self.record(&mut state, flow))
+    }
+
+    /// Whether there is room for a run of a flow that allows so many.
+    pub(crate) fn has_room(&self, flow: &Arc<str>, flow_max: usize) -> bool {
+        self.fits(&self.state.lock(), flow, flow_max)
+    }
+
+    fn fits(&self, state: &State, flow: &Arc<str>, flow_max: usize) -> bool {
+        state.taken < self.max && state.by_flow.get(flow).is_none_or(|taken| *taken < flow_max)
     }
 
     /// Room although there is none: for runs that are woken by something that will not come again.

@@ -1,7 +1,6 @@
 //! The two loops that bring runs from the store into memory: when there is room, and when their time has come.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::engine::{Core, Message};
@@ -41,7 +40,7 @@ pub(crate) async fn refill(core: Arc<Core>) {
         if backlog == Backlog::More && enough {
             backlog = take(&core, free).await;
             if backlog == Backlog::Empty {
-                core.has_backlog.store(false, Ordering::Relaxed);
+                core.has_backlog.send_replace(false);
             }
             continue;
         }

@@ -1,7 +1,6 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
@@ -110,7 +109,7 @@ pub(crate) struct Core {
     pub(crate) versions: Versions,
     pub(crate) backlog: Notify,
     /// Runs wait in the store that could be taken if there were room.
-    pub(crate) has_backlog: AtomicBool,
+    pub(crate) has_backlog: watch::Sender<bool>,
     pub(crate) due: Notify,
     pub(crate) stopping: watch::Sender<bool>,
     pub(crate) listening: Mutex<HashSet<RunId>>,
@@ -142,7 +141,7 @@ impl Engine {
             admissions: Admissions::new(options.in_flight_max),
             versions: Versions::default(),
             backlog: Notify::new(),
-            has_backlog: AtomicBool::new(true),
+            has_backlog: watch::Sender::new(true),
             due: Notify::new(),
             stopping: watch::Sender::new(false),
             listening: Mutex::default(),

@@ -1,7 +1,6 @@
 //! Accepting work: durable first, then answered, then run.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sinew_flow_core::{Arrival, Entry, ItemScope, Machine, Record, at_flow, encode};
@@ -223,12 +222,23 @@ impl Core {
         Ok(prepared.into_iter().zip(admitted).map(|(ready, admitted)| self.admit(ready, admitted)).collect())
     }
 
-    /// Somebody waits for the answer, and room appears all the time: a short wait spares the work the way through the
-    /// backlog, and keeps a burst from taking all the machine for accepting.
+    /// Somebody waits for the answer, and room appears all the time: a short wait for it, and for those that came before,
+    /// spares the work the way through the backlog, and keeps a burst from taking all the machine for accepting.
     async fn wait_for_room(&self, flow: &Flow) {
-        if flow.priority == Priority::Interactive && self.admissions.free() == 0 {
-            let _ = tokio::time::timeout(ROOM_WAIT_MAX, self.admissions.gap.notified()).await;
+        let (name, in_flight_max) = (flow.name.shared(), flow.limits.in_flight_max.get() as usize);
+        let has_room = || self.admissions.has_room(&name, in_flight_max);
+        if flow.priority != Priority::Interactive || (!*self.has_backlog.borrow() && has_room()) {
+            return;
         }
+        let room = async {
+            let mut has_backlog = self.has_backlog.subscribe();
+            // It cannot be closed while this borrows its sender.
+            let _ = has_backlog.wait_for(|has| !has).await;
+            while !has_room() {
+                self.admissions.gap.notified().await;
+            }
+        };
+        let _ = tokio::time::timeout(ROOM_WAIT_MAX, room).await;
     }
 
     fn prepare(self: &Arc<Self>, submission: Submission, now: Timestamp) -> (Prepared, NewRun) {
@@ -253,7 +263,7 @@ impl Core {
         };
         let name = flow.name.shared();
         // Nobody passes those that wait already.
-        let slot = if self.has_backlog.load(Ordering::Relaxed) {
+        let slot = if *self.has_backlog.borrow() {
             None
         } else {
             self.admissions.try_take(&name, flow.limits.in_flight_max.get() as usize)
@@ -288,7 +298,7 @@ impl Core {
             Admitted::Queued => {
                 self.observer.accepted(&flow, run, entry.at);
                 drop(slot);
-                self.has_backlog.store(true, Ordering::Relaxed);
+                self.has_backlog.send_if_modified(|has| !std::mem::replace(has, true));
                 self.backlog.notify_one();
                 Admission::Accepted(run)
             }

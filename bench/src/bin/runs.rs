@@ -25,7 +25,8 @@ fn main() {
         let (begin, spent) = (Instant::now(), world.server().processor_time());
         let mut load = drive(&world, round, "run", RUNS);
         let rate = RUNS as f64 / begin.elapsed().as_secs_f64();
-        let spent_us = (world.server().processor_time() - spent).as_secs_f64() * 1e6 / RUNS as f64;
+        let spent_us =
+            world.server().processor_time().saturating_sub(spent).as_secs_f64() * 1e6 / RUNS as f64;
         let p99 = percentile(&mut load.latencies_ms, 0.99);
         let (_, peak_kb) = world.server().memory_kb();
         account(&world, RUNS + WARM_UP);

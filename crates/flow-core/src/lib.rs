@@ -15,6 +15,7 @@ mod key;
 mod machine;
 mod progress;
 mod record;
+mod rest;
 mod undo;
 mod walk;
 

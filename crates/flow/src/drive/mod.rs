@@ -184,7 +184,7 @@ impl Driver {
                 self.fold(vec![Record::Parked { step, wait }]);
             }
             Action::Elapse { step } => {
-                self.fold(vec![Record::Signalled { step, signal: Signal::Elapsed, emission: None }])
+                self.fold(vec![Record::Signalled { step, signal: Signal::Elapsed, emission: None }]);
             }
             Action::Finish { result } => return self.finish(result).await,
             Action::Die { step, failure, input } => return self.die(step, failure, input).await,

@@ -40,6 +40,20 @@ soak kills   starts flows over all examples, kills the server with SIGKILL at ra
     run: soak,
 };
 
+pub const CORPUS: Task = Task {
+    name: "corpus",
+    usage: "corpus FOLDER [--verbose]",
+    summary: "Imports every API description in a folder, and tells what came of it",
+    help: "\
+Reads every document below FOLDER/openapi (JSON or YAML), each in a process of its own, and prints a table for each
+kind: how many are imported, how many operations they have, for how many of these an input can be made that fits, what
+was understood although it is wrong, and the time and memory that reading takes. A file's kind is its folder, or the part
+of its name before `__`.
+
+  --verbose   all operations for which no input can be made, not the first three of a document",
+    run: corpus,
+};
+
 const FIRST_BUILD: &str = " and everything it uses: on two cores about ten minutes, only the first time";
 const KILLS_DEFAULT: &str = "500";
 
@@ -65,6 +79,13 @@ fn with_count(arguments: &[String]) -> Vec<String> {
         arguments.extend(["--count".to_owned(), KILLS_DEFAULT.to_owned()]);
     }
     arguments
+}
+
+fn corpus(arguments: &[String]) -> Result<(), Error> {
+    let workspace = Workspace::load()?;
+    let mut command = workspace.cargo();
+    command.args(["run", "--release", "--quiet", "--package", "sinew-contract", "--example", "corpus", "--"]);
+    run(command.args(arguments))
 }
 
 fn bench(arguments: &[String]) -> Result<(), Error> {

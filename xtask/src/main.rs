@@ -1,4 +1,4 @@
-//! Developer tasks: `demo`, `test`, `lint`, `tidy`, `bench`, `soak`. Run as `cargo xtask TASK`.
+//! Developer tasks: `demo`, `test`, `lint`, `tidy`, `bench`, `soak`, `corpus`. Run as `cargo xtask TASK`.
 //!
 //! Starts programs and reads the repository's files. Links no crate of the house, so that it builds in seconds and
 //! works when they do not.
@@ -25,7 +25,8 @@ struct Task {
     run: fn(&[String]) -> Result<(), Error>,
 }
 
-const TASKS: &[Task] = &[launch::DEMO, test::TEST, test::LINT, tidy::TIDY, launch::BENCH, launch::SOAK];
+const TASKS: &[Task] =
+    &[launch::DEMO, test::TEST, test::LINT, tidy::TIDY, launch::BENCH, launch::SOAK, launch::CORPUS];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

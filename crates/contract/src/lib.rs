@@ -1,7 +1,11 @@
-//! Contracts: JSON Schemas of operations, and values checked against them.
+//! Contracts: what vendors publish of their APIs as operations, and values checked against JSON Schemas.
 //!
-//! Fetches nothing: references outside a document are errors. Knows no operation and no connection.
+//! Fetches nothing: whoever reads a document of several files hands them in. Knows no connection and no call.
 
+pub mod document;
+mod example;
+pub mod openapi;
 mod schema;
 
+pub use example::example_of;
 pub use schema::{InvalidSchema, Schema, Violation};

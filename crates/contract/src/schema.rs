@@ -47,6 +47,11 @@ impl Schema {
         &self.source
     }
 
+    /// Whether a value that is at hand as a tree fits.
+    pub fn fits(&self, value: &Value) -> bool {
+        self.validator.is_valid(value)
+    }
+
     /// Everything (up to a bound) in which a value departs from the schema.
     pub fn violations(&self, json: &Json) -> Vec<Violation> {
         // Nothing is said of what cannot be judged (it nests too deep): that is no departure.

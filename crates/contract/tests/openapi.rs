@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use serde_json::{Value, json};
-use sinew_contract::openapi::{Api, Edition, Effect, InputBody, Location, NotAnApi, Operation, Style};
+use sinew_contract::openapi::{
+    Api, Edition, Effect, Grant, InputBody, Location, NotAnApi, Operation, SchemeKind, Style,
+};
 use sinew_contract::{Schema, document, example_of};
 
 const PETS: &str = "
@@ -193,4 +195,59 @@ fn mistakes_of_authors_do_not_stop_the_rest() {
     assert_eq!(paths, ["/no-slash/{id}", "/z"]);
     assert_eq!(api.operations[0].parameters[0].name, "id");
     assert_eq!(api.warnings.len(), 8, "{:#?}", api.warnings);
+}
+
+#[test]
+fn events_are_webhooks_and_callbacks() {
+    let api = read(
+        "
+openapi: 3.1.0
+info: { title: Shop, version: '2' }
+webhooks:
+  order.paid:
+    post: { summary: An order was paid., requestBody: { content: { application/json: { schema: { $ref: '#/components/schemas/Order' } } } } }
+paths:
+  /watch:
+    post:
+      operationId: watch
+      callbacks: { changed: { '{$request.body#/url}': { post: { requestBody: { content: { application/json: {} } } } } } }
+components: { schemas: { Order: { type: object, required: [id] } } }
+",
+    );
+    let events: Vec<_> = api.events.iter().map(|of| (of.name.as_str(), of.asked_by.as_deref())).collect();
+    assert_eq!(events, [("order.paid", None), ("changed", Some("watch"))]);
+    let payload = Schema::compile(api.payload(&api.events[0]).unwrap()).unwrap();
+    assert!(payload.fits(&json!({"id": 1})) && !payload.fits(&json!({})));
+    assert_eq!(api.payload(&api.events[1]), None);
+}
+
+#[test]
+fn callers_can_tell_how_to_show_who_they_are() {
+    let api = read(
+        "
+openapi: 3.0.0
+info: {}
+paths: {}
+components:
+  securitySchemes:
+    key: { type: apiKey, in: header, name: X-Key }
+    basic: { type: http, scheme: Basic }
+    token: { type: http, scheme: bearer, bearerFormat: JWT }
+    broken: { type: apiKey }
+    odd: { type: magic }
+    login:
+      type: oauth2
+      flows:
+        authorizationCode: { authorizationUrl: https://a.example, tokenUrl: https://t.example, scopes: { 'read': Reads. } }
+        clientCredentials: { tokenUrl: https://t.example, scopes: {} }
+",
+    );
+    let kinds: Vec<_> = api.security_schemes.iter().map(|scheme| &scheme.kind).collect();
+    let key = SchemeKind::ApiKey { location: Location::Header, name: "X-Key".into() };
+    assert_eq!(kinds[..3], [&key, &SchemeKind::Basic, &SchemeKind::Bearer]);
+    let SchemeKind::OAuth2(flows) = kinds[3] else { panic!("{kinds:?}") };
+    let grants: Vec<_> = flows.iter().map(|flow| flow.grant).collect();
+    assert_eq!(grants, [Grant::AuthorizationCode, Grant::ClientCredentials]);
+    assert_eq!(flows[0].scopes, [("read".to_owned(), "Reads.".to_owned())]);
+    assert_eq!(api.warnings.len(), 2, "{:#?}", api.warnings);
 }

@@ -7,12 +7,14 @@
 
 mod body;
 mod effect;
+mod event;
 mod input;
 mod names;
 mod operation;
 mod parameter;
 mod reader;
 mod schema;
+mod security;
 mod server;
 
 use std::fmt;
@@ -22,9 +24,11 @@ use serde_json::Value;
 
 pub use body::{Body, Content};
 pub use effect::Effect;
+pub use event::Event;
 pub use input::{Input, InputBody};
 pub use operation::{Operation, Response};
 pub use parameter::{Location, Parameter, Style};
+pub use security::{Grant, OAuthFlow, SchemeKind, SecurityScheme};
 pub use server::Server;
 
 use reader::Reader;
@@ -87,8 +91,10 @@ pub struct Api {
     pub servers: Vec<Server>,
     /// What can be called, in the order of the document. Ids are unique.
     pub operations: Vec<Operation>,
-    /// Names of the events that it sends to its callers (`webhooks`, 3.1).
-    pub webhooks: Vec<String>,
+    /// How its callers show who they are.
+    pub security_schemes: Vec<SecurityScheme>,
+    /// What it sends to its callers: webhooks and callbacks.
+    pub events: Vec<Event>,
     /// What was understood although it is wrong.
     pub warnings: Vec<Warning>,
     document: Arc<Value>,
@@ -100,13 +106,14 @@ impl Api {
         let edition = edition(&document)?;
         let document = Arc::new(document);
         let mut reader = Reader::new(&document, edition);
-        if document.get("paths").is_none() && document.get("webhooks").is_none() {
+        if ["paths", "webhooks", "x-webhooks"].iter().all(|field| document.get(field).is_none()) {
             return Err(NotAnApi::NoPaths);
         }
         let info = |name: &str| document.pointer(&format!("/info/{name}")).map(text).unwrap_or_default();
         let servers = server::read(&document, edition);
-        let operations = operation::read_all(&mut reader);
-        let webhooks = document.get("webhooks").and_then(Value::as_object);
+        let security_schemes = security::read(&mut reader);
+        let mut events = event::webhooks(&mut reader);
+        let operations = operation::read_all(&mut reader, &mut events);
         Ok(Self {
             title: info("title"),
             version: info("version"),
@@ -114,7 +121,8 @@ impl Api {
             edition,
             servers,
             operations,
-            webhooks: webhooks.map(|all| all.keys().cloned().collect()).unwrap_or_default(),
+            security_schemes,
+            events,
             warnings: reader.warnings,
             document: Arc::clone(&document),
         })
@@ -123,6 +131,12 @@ impl Api {
     /// What an operation takes, as one object: a schema that stands by itself, and where its fields go.
     pub fn input(&self, operation: &Operation) -> Input {
         input::of(&self.document, self.edition, operation)
+    }
+
+    /// What comes with an event: a schema that stands by itself. None if that is not said.
+    pub fn payload(&self, event: &Event) -> Option<Value> {
+        let schema = event.schema.as_ref()?;
+        Some(schema::standing_alone(&self.document, self.edition, schema::Direction::Output, schema))
     }
 
     /// What an operation answers when it succeeds: a schema that stands by itself. None if that is not said, or not JSON.

@@ -2,6 +2,7 @@ use serde_json::Value;
 
 use super::body::{self, Body, Content};
 use super::effect::{self, Effect};
+use super::event::{self, Event};
 use super::names::{Ids, Origin};
 use super::parameter::{self, Parameter};
 use super::reader::Reader;
@@ -56,8 +57,8 @@ impl Operation {
     }
 }
 
-/// All operations of a description, in its order.
-pub(super) fn read_all(reader: &mut Reader<'_>) -> Vec<Operation> {
+/// All operations of a description, in its order, and the events that they ask for.
+pub(super) fn read_all(reader: &mut Reader<'_>, events: &mut Vec<Event>) -> Vec<Operation> {
     let mut ids = Ids::default();
     let mut operations = Vec::new();
     let paths = reader.map(reader.document, "paths");
@@ -67,9 +68,11 @@ pub(super) fn read_all(reader: &mut Reader<'_>) -> Vec<Operation> {
                 let Some(item) = reader.resolve(item) else { return };
                 for method in METHODS {
                     let Some(operation) = item.get(method).filter(|of| of.is_object()) else { continue };
-                    operations.push(
-                        reader.below(method, |reader| read(reader, &mut ids, path, method, item, operation)),
-                    );
+                    reader.below(method, |reader| {
+                        let described = read(reader, &mut ids, path, method, item, operation);
+                        events.extend(event::callbacks(reader, &described.id, operation));
+                        operations.push(described);
+                    });
                 }
             });
         }

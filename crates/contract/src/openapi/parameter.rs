@@ -50,7 +50,7 @@ impl Location {
         }
     }
 
-    fn read(text: &str) -> Option<Self> {
+    pub(super) fn read(text: &str) -> Option<Self> {
         [Self::Path, Self::Query, Self::Header, Self::Cookie].into_iter().find(|of| of.as_str() == text)
     }
 }

@@ -70,13 +70,16 @@ async fn a_system_that_keeps_failing_is_left_alone_until_one_call_gets_through()
     fixture.connection.breaker =
         Breaker { failures: NonZeroU32::new(2).unwrap(), open_for: Duration::from_millis(50) };
     let request = fixture.request(read(), "{}");
+    let mut closed_for = None;
     for reason in [Reason::Unavailable, Reason::Unavailable, Reason::BreakerOpen] {
         let failure = fixture.caller.attempt(&request).await.outcome.unwrap_err();
         assert_eq!(failure.reason, reason);
         assert_eq!(failure.retry_after.is_some(), reason == Reason::BreakerOpen);
+        closed_for = failure.retry_after;
     }
     assert!(matches!(fixture.caller.health(&request.connection.name).breaker, BreakerState::Open { .. }));
-    tokio::time::sleep(Duration::from_millis(60)).await;
+    // As long as it was told, and no longer.
+    tokio::time::sleep(closed_for.unwrap()).await;
     assert!(fixture.caller.attempt(&request).await.outcome.is_ok());
     let kinds = fixture.recorder.kinds();
     let news: Vec<_> = kinds.iter().filter(|kind| kind.starts_with("breaker")).collect();

@@ -35,7 +35,7 @@ steps:
         total: $number(trigger.amount)
       retry: { attempts: 8, base: 1s, max: 10m }
       undo: { call: billing.voidInvoice, with: { id: invoice.id } }
-  - note: { call: crm.addNote, with: { deal: trigger.deal_id, text: '\"Invoice \" & invoice.number' } }
+  - note: { call: crm.addNote, with: { deal_id: trigger.deal_id, text: '\"Invoice \" & invoice.number' } }
 on_failure: undo
 on_dead: { alert: [ops-chat] }
 ",

@@ -4,6 +4,8 @@
 //! hurt the others.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it speaks on the terminal")]
 
+mod openapi;
+
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -11,8 +13,20 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use sinew_contract::openapi::Api;
-use sinew_contract::{Schema, document, example_of};
+
+/// The kinds of documents that are read; each is a file here.
+const KINDS: &[Kind] = &[openapi::KIND];
+
+/// A kind of documents.
+#[derive(Clone, Copy)]
+struct Kind {
+    /// The folder in which they are.
+    folder: &'static str,
+    /// What the names of their files end with, after the dot.
+    endings: &'static [&'static str],
+    /// Reads one.
+    read: fn(&Path) -> Outcome,
+}
 
 /// How long one document may take.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -31,11 +45,27 @@ struct Outcome {
     memory_mb: f64,
 }
 
+impl Outcome {
+    /// The document is read: what it took until here counts.
+    fn is_read(&mut self, begin: Instant) {
+        self.read_ms = begin.elapsed().as_secs_f64() * 1000.0;
+        self.memory_mb = peak_mb();
+    }
+
+    /// What came of one operation.
+    fn is_formed(&mut self, id: &str, formed: Result<(), String>) {
+        match formed {
+            Ok(()) => self.formed += 1,
+            Err(why) => self.unformed.push(format!("{id}: {why}")),
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["--one", file] => {
-            println!("{}", serde_json::to_string(&one(Path::new(file))).unwrap_or_default());
+        ["--one", kind, file] => {
+            println!("{}", serde_json::to_string(&one(kind, Path::new(file))).unwrap_or_default());
             ExitCode::SUCCESS
         }
         [folder, rest @ ..] => all(Path::new(folder), rest.contains(&"--verbose")),
@@ -46,47 +76,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn one(file: &Path) -> Outcome {
-    let mut outcome = Outcome::default();
-    let begin = Instant::now();
-    let read = std::fs::read(file).map_err(|error| error.to_string()).and_then(|bytes| {
-        let tree = document::parse(&bytes).map_err(|error| error.to_string())?;
-        let folder = file.parent().unwrap_or(Path::new("."));
-        let (tree, _missing) = document::bundle(tree, |name| beside(folder, name));
-        Api::read(tree).map_err(|error| error.to_string())
-    });
-    outcome.read_ms = begin.elapsed().as_secs_f64() * 1000.0;
-    outcome.memory_mb = peak_mb();
-    match read {
-        Err(error) => outcome.error = Some(error),
-        Ok(api) => {
-            (outcome.operations, outcome.warnings) = (api.operations.len(), api.warnings.len());
-            for operation in &api.operations {
-                let input = api.input(operation).schema;
-                let why = match Schema::compile(input) {
-                    Err(error) => Some(error.to_string()),
-                    Ok(schema) => {
-                        example_of(&schema).is_none().then(|| "no example fits its input".to_owned())
-                    }
-                };
-                let output = api.output(operation).map(Schema::compile);
-                match why.or_else(|| Some(output?.err()?.to_string())) {
-                    None => outcome.formed += 1,
-                    Some(why) => outcome.unformed.push(format!("{}: {why}", operation.id)),
-                }
-            }
-        }
+fn one(folder: &str, file: &Path) -> Outcome {
+    match KINDS.iter().find(|kind| kind.folder == folder) {
+        Some(kind) => (kind.read)(file),
+        None => Outcome { error: Some(format!("`{folder}` is no kind")), ..Outcome::default() },
     }
-    outcome
-}
-
-/// A file that a document refers to.
-fn beside(folder: &Path, name: &str) -> Result<serde_json::Value, String> {
-    if name.contains("://") || name.starts_with('/') || name.starts_with("..") {
-        return Err("it is not beside the document".to_owned());
-    }
-    let bytes = std::fs::read(folder.join(name)).map_err(|error| error.to_string())?;
-    document::parse(&bytes).map_err(|error| error.to_string())
 }
 
 /// The most memory that this process had so far (`VmHWM` of proc(5)).
@@ -97,9 +91,9 @@ fn peak_mb() -> f64 {
     kb.unwrap_or(0.0) / 1000.0
 }
 
-/// What came of a kind of documents.
+/// What came of a line of the table.
 #[derive(Default)]
-struct Kind {
+struct Line {
     files: usize,
     imported: usize,
     operations: usize,
@@ -111,22 +105,22 @@ struct Kind {
 }
 
 fn all(folder: &Path, verbose: bool) -> ExitCode {
-    let mut kinds: BTreeMap<String, Kind> = BTreeMap::new();
-    let files = documents(&folder.join("openapi"));
-    if files.is_empty() {
-        eprintln!("{} has no `openapi/` with documents in it", folder.display());
-        return ExitCode::from(2);
-    }
-    for file in files {
-        let (kind, name) = kind_and_name(&file);
-        let outcome = isolated(&file);
+    let mut lines: BTreeMap<(usize, String), Line> = BTreeMap::new();
+    let of_kind = |kind: &Kind| documents(&folder.join(kind.folder), kind.endings);
+    let files = KINDS
+        .iter()
+        .enumerate()
+        .flat_map(|(n, kind)| of_kind(kind).into_iter().map(move |file| (n, kind, file)));
+    for (n, kind, file) in files {
+        let (line, name) = line_and_name(kind, &file);
+        let outcome = isolated(kind, &file);
         if let Some(error) = &outcome.error {
-            println!("{kind}: {name}: {error}");
+            println!("{line}: {name}: {error}");
         }
         for why in outcome.unformed.iter().take(if verbose { usize::MAX } else { 3 }) {
-            println!("{kind}: {name}: {why}");
+            println!("{line}: {name}: {why}");
         }
-        let of = kinds.entry(kind).or_default();
+        let of = lines.entry((n, line)).or_default();
         of.files += 1;
         of.imported += usize::from(outcome.error.is_none());
         of.operations += outcome.operations;
@@ -138,29 +132,38 @@ fn all(folder: &Path, verbose: bool) -> ExitCode {
             of.slowest = (outcome.read_ms, name);
         }
     }
+    if lines.is_empty() {
+        let folders: Vec<_> = KINDS.iter().map(|kind| format!("`{}/`", kind.folder)).collect();
+        eprintln!("{} has no document in {}", folder.display(), folders.join(" or "));
+        return ExitCode::from(2);
+    }
+    print(&lines);
+    ExitCode::SUCCESS
+}
+
+fn print(lines: &BTreeMap<(usize, String), Line>) {
     println!(
         "\n{:<12} {:>6} {:>9} {:>11} {:>8} {:>9} {:>9} {:>8}  slowest",
         "kind", "files", "imported", "operations", "formed", "warnings", "seconds", "MB"
     );
-    for (kind, of) in &kinds {
-        let Kind { files, imported, operations, formed, warnings, slowest, peak_mb, total_ms } = of;
+    for ((_, line), of) in lines {
+        let Line { files, imported, operations, formed, warnings, slowest, peak_mb, total_ms } = of;
         let seconds = total_ms / 1000.0;
         println!(
-            "{kind:<12} {files:>6} {imported:>9} {operations:>11} {formed:>8} {warnings:>9} {seconds:>9.2} {peak_mb:>8.0}  {:.0} ms {}",
+            "{line:<12} {files:>6} {imported:>9} {operations:>11} {formed:>8} {warnings:>9} {seconds:>9.2} {peak_mb:>8.0}  {:.0} ms {}",
             slowest.0, slowest.1
         );
     }
-    ExitCode::SUCCESS
 }
 
 /// The documents of a folder and those below it.
-fn documents(folder: &Path) -> Vec<PathBuf> {
+fn documents(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let mut files = Vec::new();
     for path in entries.flatten().map(|entry| entry.path()) {
         if path.is_dir() {
-            files.extend(documents(&path));
-        } else if path.extension().is_some_and(|of| of == "json" || of == "yaml" || of == "yml") {
+            files.extend(documents(&path, endings));
+        } else if path.extension().is_some_and(|of| endings.iter().any(|ending| of == *ending)) {
             files.push(path);
         }
     }
@@ -168,24 +171,24 @@ fn documents(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The kind of a document is its folder, or what its name begins with: `vendor__stripe.json`.
-fn kind_and_name(file: &Path) -> (String, String) {
+/// The line of a document is its folder, or what its name begins with: `vendor__stripe.json`.
+fn line_and_name(kind: &Kind, file: &Path) -> (String, String) {
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let folder = file.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
-    match (folder.as_deref(), name.split_once("__")) {
-        (Some("openapi"), Some((kind, rest))) => (kind.to_owned(), rest.to_owned()),
-        (Some(folder), _) => (folder.to_owned(), name),
-        (None, _) => ("other".to_owned(), name),
+    let folder = folder.unwrap_or_else(|| kind.folder.to_owned());
+    match name.split_once("__") {
+        Some((line, rest)) if folder == kind.folder => (line.to_owned(), rest.to_owned()),
+        _ => (folder, name),
     }
 }
 
 /// Reads a document in a process of its own.
-fn isolated(file: &Path) -> Outcome {
+fn isolated(kind: &Kind, file: &Path) -> Outcome {
     let failed = |error: String| Outcome { error: Some(error), ..Outcome::default() };
     let Ok(program) = std::env::current_exe() else {
         return failed("the program cannot find itself".to_owned());
     };
-    let child = Command::new(program).arg("--one").arg(file).stdout(Stdio::piped()).spawn();
+    let child = Command::new(program).args(["--one", kind.folder]).arg(file).stdout(Stdio::piped()).spawn();
     let mut child = match child {
         Ok(child) => child,
         Err(error) => return failed(format!("no process for it: {error}")),

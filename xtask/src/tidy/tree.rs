@@ -90,10 +90,12 @@ fn walk(folder: &Path, prefix: &str, files: &mut Vec<File>) -> Result<(), Error>
         let path = entry.path();
         let name = entry.file_name().to_string_lossy().into_owned();
         let kind = entry.file_type().map_err(|cause| failed(&path, cause))?;
+        // By name, whatever it is: in a further worktree `.git` is a file.
+        if FOLDERS_LEFT_OUT.contains(&name.as_str()) {
+            continue;
+        }
         if kind.is_dir() {
-            if !FOLDERS_LEFT_OUT.contains(&name.as_str()) {
-                walk(&path, &format!("{prefix}{name}/"), files)?;
-            }
+            walk(&path, &format!("{prefix}{name}/"), files)?;
             continue;
         }
         // Editors write and remove files of their own at any moment: what is gone again is no finding.

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use sinew_connect::auth::{self, Credential};
+use sinew_connect::auth::{AuthError, Credential, oauth2};
 use sinew_connect::{DialError, Limits, SendError};
 use sinew_diag::codes::call as codes;
-use sinew_model::{Access, Auth, Connection, Effect, Failure, Reason};
-use sinew_vault::{Lent, Secret, Token, TokenCache};
+use sinew_model::{Access, Auth, Connection, Effect, Failure, OAuth2, Reason, SecretRef};
+use sinew_vault::{Lent, Secret, SecretError, Token, TokenCache};
 use tokio::time::Instant;
 
 use crate::caller::Core;
@@ -57,7 +57,8 @@ impl Login {
 
 /// The name of the credential that a connection uses.
 pub(crate) fn credential_id(connection: &Connection) -> CredentialId {
-    auth::secret_of(&connection.auth).cloned().map_or(CredentialId::Anonymous, CredentialId::Secret)
+    let known_by = connection.auth.secrets().first().copied().cloned();
+    known_by.map_or(CredentialId::Anonymous, CredentialId::Secret)
 }
 
 /// Whether the connection may be used for this operation.
@@ -73,15 +74,16 @@ pub(crate) fn authorise(connection: &Connection, plan: &Plan) -> Result<(), Fail
 /// The credential to send: a fixed one, or the token of the moment.
 pub(crate) async fn authenticate(core: &Core, state: &ConnectionState) -> Result<LoggedIn, Failure> {
     let login = &state.login;
-    let Auth::ClientCredentials { .. } = &state.connection.auth else {
+    let Auth::OAuth2(oauth) = &state.connection.auth else {
         return Ok(LoggedIn { credential: fixed(core, state)?, lent: None });
     };
-    let lent = login.tokens.get(|| ask_for_token(core, state)).await?;
+    let lent = login.tokens.get(|| ask_for_token(core, state, oauth)).await?;
     let made = login.bearer.lock().as_ref().filter(|(of, _)| of.is(&lent)).map(|(_, made)| Arc::clone(made));
     let credential = if let Some(made) = made {
         made
     } else {
-        let made = Arc::new(placed(&state.connection, &lent.secret)?);
+        let made = Credential::of_token(&lent.secret).map_err(|e| no_secret(&state.connection, &e))?;
+        let made = Arc::new(made);
         *login.bearer.lock() = Some((lent.clone(), Arc::clone(&made)));
         made
     };
@@ -99,7 +101,10 @@ pub(crate) fn refused(state: &ConnectionState, logged_in: &LoggedIn) -> bool {
 }
 
 fn fixed(core: &Core, state: &ConnectionState) -> Result<Arc<Credential>, Failure> {
-    let Some(name) = auth::secret_of(&state.connection.auth) else { return Ok(Arc::clone(&core.anonymous)) };
+    let auth = &state.connection.auth;
+    if *auth == Auth::None {
+        return Ok(Arc::clone(&core.anonymous));
+    }
     let now = Instant::now();
     let mut fixed = state.login.fixed.lock();
     if let Some((until, credential)) = &*fixed
@@ -107,25 +112,26 @@ fn fixed(core: &Core, state: &ConnectionState) -> Result<Arc<Credential>, Failur
     {
         return Ok(Arc::clone(credential));
     }
-    let secret = core.options.secrets.resolve(name).map_err(|e| no_secret(&state.connection, &e))?;
-    let credential = Arc::new(placed(&state.connection, &secret)?);
+    let credential = Credential::of(auth, &|name| resolve(core, name));
+    let credential = credential.map_err(|e| no_secret(&state.connection, &e))?;
+    let credential = Arc::new(credential.unwrap_or_default());
     *fixed = Some((now + SECRET_FRESH, Arc::clone(&credential)));
     Ok(credential)
 }
 
-fn placed(connection: &Connection, secret: &Secret) -> Result<Credential, Failure> {
-    Credential::of(&connection.auth, secret).map_err(|e| no_secret(connection, &e))
+fn resolve(core: &Core, name: &SecretRef) -> Result<Secret, SecretError> {
+    core.options.secrets.resolve(name)
 }
 
-fn no_secret(connection: &Connection, error: &dyn std::error::Error) -> Failure {
+fn no_secret(connection: &Connection, error: &AuthError) -> Failure {
     let message = format!("`{}` has no usable credential: {error}", connection.name);
     Failure::new(Reason::Credential, codes::SECRET_UNAVAILABLE, message)
 }
 
 /// Asks the token endpoint once, and takes note of it.
-async fn ask_for_token(core: &Core, state: &ConnectionState) -> Result<Token, Failure> {
+async fn ask_for_token(core: &Core, state: &ConnectionState, oauth: &OAuth2) -> Result<Token, Failure> {
     let (at, begun) = (core.now(), Instant::now());
-    let outcome = token(core, state).await;
+    let outcome = token(core, state, oauth).await;
     core.options.recorder.record(CallRecord::TokenAsked(TokenRecord {
         at,
         took: begun.elapsed(),
@@ -136,15 +142,11 @@ async fn ask_for_token(core: &Core, state: &ConnectionState) -> Result<Token, Fa
     outcome
 }
 
-async fn token(core: &Core, state: &ConnectionState) -> Result<Token, Failure> {
+async fn token(core: &Core, state: &ConnectionState, oauth: &OAuth2) -> Result<Token, Failure> {
     let connection = &state.connection;
-    let Some(name) = auth::secret_of(&connection.auth) else {
-        return Err(unavailable(connection, "no client is configured"));
-    };
-    let secret = core.options.secrets.resolve(name).map_err(|e| no_secret(connection, &e))?;
-    *state.login.client.lock() = auth::masks(&secret);
-    let request = auth::token_request(&connection.auth, &secret).map_err(|e| no_secret(connection, &e))?;
-    let request = request.ok_or_else(|| unavailable(connection, "no client is configured"))?;
+    let oauth2::TokenRequest { request, masks } =
+        oauth2::token_request(oauth, &|name| resolve(core, name)).map_err(|e| no_secret(connection, &e))?;
+    *state.login.client.lock() = masks;
     let deadlines = &connection.deadlines;
     let limits =
         Limits { until: Instant::now() + deadlines.total, connect: deadlines.connect, read: deadlines.read };
@@ -160,7 +162,7 @@ async fn token(core: &Core, state: &ConnectionState) -> Result<Token, Failure> {
     let body = answer.read(TOKEN_ANSWER_MAX, &limits).await;
     if status.is_success() {
         let body = body.map_err(|e| unavailable(connection, &e.to_string()))?;
-        return auth::read_token(&body).map_err(|e| unavailable(connection, &e.to_string()));
+        return oauth2::read_token(&body).map_err(|e| unavailable(connection, &e.to_string()));
     }
     let mut masker = Masker::default();
     state.login.teach(&mut masker);

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::Uri;
-use sinew_connect::auth::Credential;
+use sinew_connect::auth::{Credential, Moment};
 use sinew_connect::{Tls, Trust};
 use sinew_model::{
     Attempt, Connection, ConnectionName, Failure, Operation, Outcome, Principal, Priority, Snapshot, Trace,
@@ -80,6 +80,12 @@ impl Core {
     /// Now, for dating things.
     pub(crate) fn now(&self) -> Timestamp {
         self.options.clock.now()
+    }
+
+    /// Now and a number used once, for signatures.
+    pub(crate) fn moment(&self) -> Moment {
+        let nonce = u128::from(self.fresh_span()) << 64 | u128::from(self.fresh_span());
+        Moment { now: self.now(), nonce }
     }
 
     /// A span id of its own: one step of the seeded generator, taken without a lock.

@@ -6,7 +6,7 @@ use sinew_model::{Attempt, Failure, Pagination, Reason};
 use sinew_stdx::Json;
 
 use crate::input::with_field;
-use crate::request::without_key;
+use crate::request::without_keys;
 use crate::respond::Answer;
 use crate::{CallRequest, Caller};
 
@@ -112,7 +112,7 @@ impl Pages {
             Pagination::Page { first, .. } => Some(Json::of(&self.number(*first)?.saturating_add(1))),
             Pagination::Offset { .. } => Some(Json::of(&self.number(0)?.saturating_add(items.len() as u64))),
             Pagination::Link { .. } => answer.next.as_ref().map(|next| {
-                let next = without_key(next.clone(), &self.request.connection.auth);
+                let next = without_keys(next.clone(), &self.request.connection.auth);
                 Json::string(&next.to_string())
             }),
         };

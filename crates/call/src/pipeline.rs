@@ -8,6 +8,7 @@ use sinew_connect::auth::Credential;
 use sinew_diag::codes::call as codes;
 use sinew_model::{Attempt, Failure, Reason};
 use sinew_stdx::Timestamp;
+use sinew_vault::Secret;
 use tokio::time::{Instant, timeout_at};
 
 use crate::CallRequest;
@@ -30,12 +31,20 @@ const PAUSE_MAX: Duration = Duration::from_mins(10);
 #[derive(Default)]
 struct Trail {
     formed: Option<Formed>,
-    credential: Option<Arc<Credential>>,
+    used: Used,
     reply: Option<Reply>,
     sent: bool,
     waited: Duration,
-    /// The credentials that were used before the present one.
+}
+
+/// The credentials of an attempt.
+#[derive(Default)]
+struct Used {
+    present: Option<Arc<Credential>>,
+    /// Those that were used before.
     refused: Vec<Arc<Credential>>,
+    /// What signatures were made of them.
+    signed: Vec<Secret>,
 }
 
 /// Makes one attempt. `target` replaces the URL where an earlier answer named it.
@@ -54,9 +63,7 @@ pub(crate) async fn attempt(
             let stages = Stages { core, state: &state, plan: &plan, call, until };
             let outcome = stages.pass(span, target, &mut trail).await;
             // However the failure came to its words, no secret is among them.
-            outcome.map_err(|failure| {
-                mask_failure(failure, &masker(&state, trail.credential.as_ref(), &trail.refused))
-            })
+            outcome.map_err(|failure| mask_failure(failure, &masker(&state, &trail.used)))
         }
         Err(failure) => Err(failure),
     };
@@ -98,7 +105,7 @@ impl Stages<'_> {
     ) -> Result<Answer, Failure> {
         authenticate::authorise(&self.state.connection, self.plan)?;
         let mut logged_in = self.log_in().await?;
-        trail.credential = Some(Arc::clone(&logged_in.credential));
+        trail.used.present = Some(Arc::clone(&logged_in.credential));
 
         let formed = request::form(self.plan, self.call, span, target)?;
 
@@ -113,8 +120,8 @@ impl Stages<'_> {
         if exchanged.as_ref().is_ok_and(unknown_caller) && authenticate::refused(self.state, &logged_in) {
             match self.log_in().await {
                 Ok(anew) => {
-                    trail.refused.push(std::mem::replace(&mut logged_in, anew).credential);
-                    trail.credential = Some(Arc::clone(&logged_in.credential));
+                    trail.used.refused.push(std::mem::replace(&mut logged_in, anew).credential);
+                    trail.used.present = Some(Arc::clone(&logged_in.credential));
                     exchanged = self.exchange(trail, &formed, &logged_in).await;
                     if exchanged.as_ref().is_ok_and(unknown_caller) {
                         authenticate::refused(self.state, &logged_in);
@@ -132,8 +139,8 @@ impl Stages<'_> {
                 self.heed_limits(&reply);
                 let reply = trail.reply.insert(reply);
                 let errors = &self.state.connection.connector.errors;
-                let known = (&trail.credential, &trail.refused);
-                let masker = || masker(self.state, known.0.as_ref(), known.1);
+                let used = &trail.used;
+                let masker = || masker(self.state, used);
                 let read = respond::read(self.plan, errors, reply, self.core.now(), masker);
                 no_token.map_or(read, Err)
             }
@@ -158,8 +165,16 @@ impl Stages<'_> {
         formed: &Formed,
         logged_in: &LoggedIn,
     ) -> Result<Reply, Unanswered> {
-        let exchanged =
-            send::exchange(self.state, self.plan, formed, &logged_in.credential, self.deadline()).await;
+        let signed = &mut trail.used.signed;
+        let exchanged = send::exchange(
+            (self.core, self.state),
+            self.plan,
+            formed,
+            &logged_in.credential,
+            signed,
+            self.deadline(),
+        )
+        .await;
         trail.sent |= exchanged.as_ref().map_or_else(|unanswered| unanswered.sent, |_| true);
         exchanged
     }
@@ -190,7 +205,7 @@ impl Stages<'_> {
         let (at, connection) = (self.core.now(), self.state.connection.name.clone());
         match (pass.settle(was_there), failure) {
             (Change::Opened(span), Some(failure)) => {
-                let masked = mask_failure(failure.clone(), &masker(self.state, None, &[]));
+                let masked = mask_failure(failure.clone(), &masker(self.state, &Used::default()));
                 tracing::warn!(%connection, code = %masked.code, message = %masked.message, "circuit breaker opened");
                 let until = at.plus(span);
                 self.core.options.recorder.record(CallRecord::BreakerOpened {
@@ -210,12 +225,13 @@ impl Stages<'_> {
 }
 
 /// Every secret that could show in what is said about an attempt.
-fn masker(state: &ConnectionState, present: Option<&Arc<Credential>>, refused: &[Arc<Credential>]) -> Masker {
+fn masker(state: &ConnectionState, used: &Used) -> Masker {
     let mut masker = Masker::default();
     state.login.teach(&mut masker);
-    for credential in present.into_iter().chain(refused) {
+    for credential in used.present.iter().chain(&used.refused) {
         masker.add(&credential.masks);
     }
+    masker.add(&used.signed);
     masker
 }
 
@@ -276,8 +292,8 @@ fn as_seen(
     };
     let Some(formed) = trail.formed.as_ref().filter(|_| trail.sent) else { return attempt };
     let Ok(plan) = state.plan(&call.operation) else { return attempt };
-    let credential = trail.credential.as_deref();
-    let masker = masker(state, trail.credential.as_ref(), &trail.refused);
+    let credential = trail.used.present.as_deref();
+    let masker = masker(state, &trail.used);
     if failure.is_some() {
         attempt.request = Some(seen::request(&plan, formed, credential, &masker));
         attempt.response = trail.reply.as_ref().map(|reply| seen::reply(reply, &masker));

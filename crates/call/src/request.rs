@@ -4,14 +4,15 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::value::RawValue;
-use sinew_connect::auth::{Credential, Placement};
+use sinew_connect::auth::{Credential, Moment, Placement};
 use sinew_diag::codes::call as codes;
-use sinew_model::{Auth, BodyKind, Failure, KeyLocation, Reason, Trace};
+use sinew_model::{Auth, BodyKind, Failure, Reason, Trace};
 use sinew_stdx::Json;
+use sinew_vault::Secret;
 
 use crate::CallRequest;
 use crate::input::{Fields, Plain, push_field};
@@ -73,25 +74,22 @@ pub(crate) fn form(
 }
 
 impl Formed {
-    /// The request with its credential, as it goes out.
+    /// The request with its credential, as it goes out, and what of it must not be shown beyond the credential itself.
     pub(crate) fn dressed(
         &self,
         plan: &Plan,
+        method: &Method,
         credential: &Credential,
-    ) -> Result<Request<Full<Bytes>>, Failure> {
-        let mut request = Request::new(Full::new(self.body.clone()));
-        *request.method_mut() = plan.method.clone();
+        moment: &Moment,
+    ) -> Result<(Request<Full<Bytes>>, Vec<Secret>), Failure> {
+        let mut request = Request::new(self.body.clone());
+        *request.method_mut() = method.clone();
         *request.headers_mut() = self.headers.clone();
-        *request.uri_mut() = match &credential.placement {
-            Placement::Query(pair) => with_query(&self.uri, pair.expose())
-                .ok_or_else(|| misplaced(plan, "the key does not fit into the URL"))?,
-            Placement::Header(name, value) => {
-                request.headers_mut().insert(name, value.clone());
-                self.uri.clone()
-            }
-            Placement::None => self.uri.clone(),
-        };
-        Ok(request)
+        *request.uri_mut() = self.uri.clone();
+        let masks = credential
+            .apply(&mut request, moment)
+            .map_err(|e| misplaced(plan, &format!("its credential does not fit: {e}")))?;
+        Ok((request.map(Full::new), masks))
     }
 }
 
@@ -104,35 +102,35 @@ impl AsRef<[u8]> for Text {
     }
 }
 
-/// The URL as it is shown: with a mask where the key goes.
+/// The URL as it is shown: with masks where keys go.
 pub(crate) fn shown_url(uri: &Uri, credential: Option<&Credential>) -> String {
-    match credential.map(|credential| &credential.placement) {
-        Some(Placement::Query(pair)) => {
+    let mut shown = uri.to_string();
+    let mut joint = if uri.query().is_some() { '&' } else { '?' };
+    for placement in credential.map_or(&[][..], |credential| &credential.placements) {
+        if let Placement::Query(pair) = placement {
             let name = pair.expose().split('=').next().unwrap_or_default();
-            let joint = if uri.query().is_some() { '&' } else { '?' };
-            format!("{uri}{joint}{name}={MASK}")
+            // Writing into a String does not fail.
+            let _ = write!(shown, "{joint}{name}={MASK}");
+            joint = '&';
         }
-        _ => uri.to_string(),
     }
+    shown
 }
 
-/// A URL that the system named, without the key that it may have repeated in it: the key is added anew to every
+/// A URL that the system named, without the keys that it may have repeated in it: they are added anew to every
 /// request, and must not be kept with whoever remembers the URL.
-pub(crate) fn without_key(uri: Uri, auth: &Auth) -> Uri {
-    let Auth::ApiKey { location: KeyLocation::Query { name }, .. } = auth else { return uri };
-    let Some(query) = uri.query() else { return uri };
-    let key = utf8_percent_encode(name, ENCODED).to_string();
-    let is_key = |pair: &str| pair.split('=').next().is_some_and(|found| found == key || found == &**name);
+pub(crate) fn without_keys(uri: Uri, auth: &Auth) -> Uri {
+    let names = auth.query_parameters();
+    let (Some(query), false) = (uri.query(), names.is_empty()) else { return uri };
+    let is_key = |pair: &str| {
+        let found = pair.split('=').next().unwrap_or_default();
+        names.iter().any(|name| found == *name || utf8_percent_encode(name, ENCODED).to_string() == found)
+    };
     let kept: Vec<_> = query.split('&').filter(|pair| !is_key(pair)).collect();
     let text = uri.to_string();
     let stem = text.split('?').next().unwrap_or_default();
     let joint = if kept.is_empty() { "" } else { "?" };
     format!("{stem}{joint}{}", kept.join("&")).parse().unwrap_or(uri)
-}
-
-fn with_query(uri: &Uri, pair: &str) -> Option<Uri> {
-    let joint = if uri.query().is_some() { '&' } else { '?' };
-    zeroize::Zeroizing::new(format!("{uri}{joint}{pair}")).parse().ok()
 }
 
 fn check_contract(plan: &Plan, input: &Json) -> Result<(), Failure> {

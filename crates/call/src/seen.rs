@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
-use sinew_connect::auth::{Credential, Placement};
+use sinew_connect::auth::Credential;
 use sinew_model::SeenMessage;
 
 use crate::mask::{MASK, Masker, hides_header};
@@ -41,9 +41,8 @@ pub(crate) fn request(
     masker: &Masker,
 ) -> SeenMessage {
     let mut shown = headers(&formed.headers, masker);
-    if let Some(Placement::Header(name, _)) = credential.map(|credential| &credential.placement) {
-        shown.push((name.as_str().into(), MASK.into()));
-    }
+    let filled = credential.into_iter().flat_map(Credential::headers);
+    shown.extend(filled.map(|name| (Arc::from(name.as_str()), Arc::from(MASK))));
     let line = request_line(plan, formed, credential, masker);
     SeenMessage { line, headers: shown, body: body(&formed.body, masker) }
 }

@@ -4,21 +4,22 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, LOCATION, USER_AGENT};
-use http::{HeaderMap, Method, Request, StatusCode, Uri};
-use http_body_util::Full;
+use http::{HeaderMap, Method, StatusCode, Uri};
 use sinew_connect::auth::Credential;
 use sinew_connect::{BodyError, DialError, Limits, SendError, follow, same_origin};
 use sinew_diag::Code;
 use sinew_diag::codes::call as codes;
 use sinew_model::{Effect, Failure, Idempotency, Reason};
 use sinew_stdx::show_duration;
+use sinew_vault::Secret;
 use tokio::time::Instant;
 
 use crate::CallRequest;
 use crate::breaker::Pass;
+use crate::caller::Core;
 use crate::gate::{Permit, TooLong};
 use crate::plan::Plan;
-use crate::request::{Formed, without_key};
+use crate::request::{Formed, without_keys};
 use crate::state::ConnectionState;
 
 /// How many redirects of a read are followed.
@@ -78,18 +79,21 @@ pub(crate) struct Unanswered {
 }
 
 /// Sends the request with its credential. Redirects of reads are followed; the credential, the connection's own headers
-/// and the body never go to another origin.
+/// and the body never go to another origin. `signed` takes what signatures must not be shown.
 pub(crate) async fn exchange(
-    state: &ConnectionState,
+    (core, state): (&Core, &ConnectionState),
     plan: &Plan,
     formed: &Formed,
     credential: &Credential,
+    signed: &mut Vec<Secret>,
     until: Instant,
 ) -> Result<Reply, Unanswered> {
     let deadlines = &state.connection.deadlines;
     let limits = Limits { until, connect: deadlines.connect, read: deadlines.read };
     let unsent = |failure| Unanswered { failure, sent: false };
-    let mut request = formed.dressed(plan, credential).map_err(unsent)?;
+    let (mut request, masks) =
+        formed.dressed(plan, &plan.method, credential, &core.moment()).map_err(unsent)?;
+    signed.extend(masks);
     let mut at = formed.uri.clone();
     let mut hops = 0;
     loop {
@@ -109,8 +113,13 @@ pub(crate) async fn exchange(
         }
         let location = answer.headers.get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let next = follow(&at, location).map_err(|e| refused(e.to_string()))?;
-        let next = without_key(next, &state.connection.auth);
-        request = redirected(plan, formed, credential, &method, answer.status, &next).map_err(refused)?;
+        let next = without_keys(next, &state.connection.auth);
+        let (there, method, at_home) = redirected(formed, &method, answer.status, &next).map_err(refused)?;
+        let credential = if at_home { credential } else { &core.anonymous };
+        let dressed = there.dressed(plan, &method, credential, &core.moment());
+        let (again, masks) = dressed.map_err(|failure| refused(failure.message.to_string()))?;
+        signed.extend(masks);
+        request = again;
         at = next;
     }
 }
@@ -119,15 +128,13 @@ fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-/// The request that follows a redirect (RFC 9110, section 15.4).
+/// The request that follows a redirect (RFC 9110, section 15.4), its method, and whether it goes to the same origin.
 fn redirected(
-    plan: &Plan,
     formed: &Formed,
-    credential: &Credential,
     method: &Method,
     status: StatusCode,
     next: &Uri,
-) -> Result<Request<Full<Bytes>>, String> {
+) -> Result<(Formed, Method, bool), String> {
     let keeps_method = matches!(status.as_u16(), 307 | 308) || matches!(*method, Method::GET | Method::HEAD);
     let at_home = same_origin(&formed.uri, next);
     let body = if keeps_method && *method != Method::GET { formed.body.clone() } else { Bytes::new() };
@@ -142,12 +149,8 @@ fn redirected(
         let own = [USER_AGENT, ACCEPT].map(|name| (name.clone(), headers.get(name).cloned()));
         headers = own.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
     }
-    let there = Formed { uri: next.clone(), headers, body };
-    let nobody = Credential::none();
-    let mut request =
-        there.dressed(plan, if at_home { credential } else { &nobody }).map_err(|f| f.message.to_string())?;
-    *request.method_mut() = if keeps_method { method.clone() } else { Method::GET };
-    Ok(request)
+    let method = if keeps_method { method.clone() } else { Method::GET };
+    Ok((Formed { uri: next.clone(), headers, body }, method, at_home))
 }
 
 fn redirect_refused(plan: &Plan, status: StatusCode, why: &str) -> Failure {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 use sinew_connect::{ClientOptions, HttpClient, Tls};
-use sinew_model::{Auth, Connection, ConnectionName, Failure, Operation, Snapshot};
+use sinew_model::{Connection, ConnectionName, Failure, Operation, Snapshot};
 use sinew_stdx::Timestamp;
 
 use crate::authenticate::Login;
@@ -50,7 +50,7 @@ impl ConnectionState {
         });
         let paced_alike = same(|a, b| a.budget == b.budget && a.concurrency_max == b.concurrency_max);
         let breaks_alike = same(|a, b| a.base_url == b.base_url && a.breaker == b.breaker);
-        let logs_in_alike = same(|a, b| same_auth(&a.auth, &b.auth));
+        let logs_in_alike = same(|a, b| a.auth == b.auth);
         let client = || {
             HttpClient::new(ClientOptions {
                 egress: connection.egress.clone(),
@@ -101,11 +101,6 @@ impl ConnectionState {
             paused_for,
         }
     }
-}
-
-/// Whether two ways to log in are the same. Their printed forms name secrets without showing them.
-fn same_auth(a: &Auth, b: &Auth) -> bool {
-    format!("{a:?}") == format!("{b:?}")
 }
 
 /// The state of every connection, by name; the newest version last.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sinew_stdx::{ByteSize, Rate};
 
-use crate::{ConnectionName, Connector};
+use crate::{Auth, ConnectionName, Connector};
 
 /// Who answers for a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,73 +94,6 @@ pub enum Access {
     Read,
     /// All operations.
     Write,
-}
-
-/// How to log in.
-#[derive(Clone, Debug)]
-pub enum Auth {
-    /// Not at all.
-    None,
-    /// A key in a header or the query.
-    ApiKey {
-        /// Where it goes.
-        location: KeyLocation,
-        /// The key.
-        key: SecretRef,
-    },
-    /// HTTP Basic (RFC 7617).
-    Basic {
-        /// User name.
-        username: Arc<str>,
-        /// Password.
-        password: SecretRef,
-    },
-    /// A fixed bearer token (RFC 6750).
-    Bearer {
-        /// The token.
-        token: SecretRef,
-    },
-    /// OAuth 2.0 client credentials (RFC 6749, section 4.4).
-    ClientCredentials {
-        /// The token endpoint, absolute.
-        token_url: Arc<str>,
-        /// The client's id.
-        client_id: Arc<str>,
-        /// The client's secret.
-        client_secret: SecretRef,
-        /// Scopes asked for.
-        scopes: Vec<Arc<str>>,
-        /// `audience` parameter, which some providers ask for.
-        audience: Option<Arc<str>>,
-        /// How the client names itself.
-        client_authentication: ClientAuthentication,
-    },
-}
-
-/// Where an API key goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeyLocation {
-    /// In this header, after this prefix (often empty).
-    Header {
-        /// The header's name.
-        name: Arc<str>,
-        /// What stands before the key, such as `Token `.
-        prefix: Arc<str>,
-    },
-    /// In this query parameter.
-    Query {
-        /// The parameter's name.
-        name: Arc<str>,
-    },
-}
-
-/// How an OAuth client names itself at the token endpoint (RFC 6749, section 2.3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClientAuthentication {
-    /// In an HTTP Basic header.
-    Basic,
-    /// In the form body.
-    Body,
 }
 
 /// How long the parts of a call may take.

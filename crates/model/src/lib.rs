@@ -5,6 +5,7 @@
 //!
 //! Does no I/O (files come in as text), reads no clock and no environment (variables come in as a map).
 
+mod auth;
 mod channel;
 mod connection;
 mod connector;
@@ -19,11 +20,9 @@ mod snapshot;
 mod step;
 mod trigger;
 
+pub use auth::{ApiKey, Auth, BasicLogin, ClientProof, Endpoints, Grant, KeyLocation, OAuth2, OAuthClient};
 pub use channel::{AlertChannel, AlertKind, ChannelKind, EmailTls, UrlOrSecret};
-pub use connection::{
-    Access, AddressKind, Auth, Breaker, ClientAuthentication, Connection, Deadlines, Egress, KeyLocation,
-    Owner, SecretRef,
-};
+pub use connection::{Access, AddressKind, Breaker, Connection, Deadlines, Egress, Owner, SecretRef};
 pub use connector::{
     BodyKind, Connector, Effect, ErrorShape, HttpBinding, Idempotency, Operation, Pagination, Parameter,
     ParameterLocation, Probe, Verify, VerifyAlgorithm, VerifyEncoding, VerifySigned, WebhookHabit,

@@ -210,7 +210,7 @@ fn a_connection_has_its_variables_and_defaults() {
     let crm = &snapshot.connections["crm"];
     assert_eq!(&*crm.base_url, "http://127.0.0.1:7001");
     assert!(
-        matches!(&crm.auth, Auth::ClientCredentials { token_url, .. } if &**token_url == "http://127.0.0.1:7001/token")
+        matches!(&crm.auth, Auth::OAuth2(oauth) if oauth.endpoints.token.as_deref() == Some("http://127.0.0.1:7001/token"))
     );
     assert_eq!((crm.concurrency_max.get(), crm.response_max.0), (50, 10_000_000));
     assert_eq!(&*snapshot.connections["billing"].base_url, "https://billing.example.com");

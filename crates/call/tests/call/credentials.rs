@@ -2,21 +2,10 @@
 
 use std::sync::Arc;
 
-use sinew_model::{Auth, ClientAuthentication, Reason};
+use sinew_model::{Auth, ClientProof, Reason};
 
-use crate::fixture::{Fixture, read, secret};
+use crate::fixture::{Fixture, client_credentials, read, secret};
 use crate::server::{Arrived, Server, answer, ok};
-
-fn oauth(url: &str) -> Auth {
-    Auth::ClientCredentials {
-        token_url: format!("{url}/token").into(),
-        client_id: "sinew".into(),
-        client_secret: secret(),
-        scopes: Vec::new(),
-        audience: None,
-        client_authentication: ClientAuthentication::Body,
-    }
-}
 
 fn token(number: usize) -> crate::server::Act {
     ok(&format!(r#"{{"access_token":"token-{number}","token_type":"Bearer","expires_in":60}}"#))
@@ -39,7 +28,7 @@ async fn a_hundred_calls_at_once_cause_one_token_request() {
     })
     .await;
     let mut fixture = Fixture::new(&server);
-    fixture.connection.auth = oauth(&server.url);
+    fixture.connection.auth = client_credentials(&server.url, ClientProof::Body(secret()));
     let request = Arc::new(fixture.request(read(), "{}"));
     let calls: Vec<_> = (0..100)
         .map(|_| {
@@ -62,7 +51,7 @@ async fn a_revoked_token_is_replaced_and_the_call_sent_again_within_the_attempt(
     })
     .await;
     let mut fixture = Fixture::new(&server);
-    fixture.connection.auth = oauth(&server.url);
+    fixture.connection.auth = client_credentials(&server.url, ClientProof::Body(secret()));
     assert!(fixture.call(read(), "{}").await.outcome.is_ok());
     assert_eq!(asked_for_tokens(&server), 2);
     assert_eq!(fixture.recorder.kinds(), ["token asked", "token asked", "attempted"]);
@@ -77,7 +66,7 @@ async fn a_credential_that_is_refused_for_good_is_said_once_until_it_works_again
     })
     .await;
     let mut fixture = Fixture::new(&server);
-    fixture.connection.auth = oauth(&server.url);
+    fixture.connection.auth = client_credentials(&server.url, ClientProof::Body(secret()));
     let request = fixture.request(read(), "{}");
     for _ in 0..2 {
         let failure = fixture.caller.attempt(&request).await.outcome.unwrap_err();
@@ -101,7 +90,7 @@ async fn what_a_token_endpoint_answers_decides_whether_trying_again_helps() {
     ] {
         let server = Server::acting([act]).await;
         let mut fixture = Fixture::new(&server);
-        fixture.connection.auth = oauth(&server.url);
+        fixture.connection.auth = client_credentials(&server.url, ClientProof::Body(secret()));
         let failure = fixture.call(read(), "{}").await.outcome.unwrap_err();
         assert_eq!((failure.reason, &*failure.code), (reason, code), "{failure:?}");
     }
@@ -111,7 +100,7 @@ async fn what_a_token_endpoint_answers_decides_whether_trying_again_helps() {
 async fn a_secret_that_is_not_there_says_where_it_belongs() {
     let server = Server::acting([ok("1")]).await;
     let mut fixture = Fixture::new(&server);
-    fixture.connection.auth = Auth::Bearer { token: sinew_model::SecretRef::new("secret:other").unwrap() };
+    fixture.connection.auth = Auth::Bearer(sinew_model::SecretRef::new("secret:other").unwrap());
     let failure = fixture.call(read(), "{}").await.outcome.unwrap_err();
     assert_eq!((failure.reason, &*failure.code), (Reason::Credential, "SNW-2020"));
     assert!(failure.message.contains("SINEW_SECRET_OTHER"), "{}", failure.message);
@@ -123,7 +112,7 @@ async fn a_credential_does_not_follow_a_redirect_to_another_origin() {
     let target = format!("{}/landing", other.url);
     let server = Server::start(move |_, _| answer(302, &[("location", &target)], "")).await;
     let mut fixture = Fixture::new(&server);
-    fixture.connection.auth = Auth::Bearer { token: secret() };
+    fixture.connection.auth = Auth::Bearer(secret());
     fixture.connection.headers.push(("X-Own".into(), "own".into()));
     assert!(fixture.call(read(), "{}").await.outcome.is_ok());
     assert!(server.arrived()[0].header("authorization").is_some());

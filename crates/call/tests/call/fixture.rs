@@ -10,9 +10,10 @@ use sinew_call::{
 };
 use sinew_mapping::Expression;
 use sinew_model::{
-    Access, AddressKind, Auth, BodyKind, Breaker, Connection, ConnectionName, Connector, ConnectorId,
-    Deadlines, Effect, Egress, ErrorShape, HttpBinding, Idempotency, Operation, OperationId, Owner,
-    Parameter, ParameterLocation, Principal, PrincipalKind, Priority, Probe, SecretRef, Trace,
+    Access, AddressKind, Auth, BodyKind, Breaker, ClientProof, Connection, ConnectionName, Connector,
+    ConnectorId, Deadlines, Effect, Egress, Endpoints, ErrorShape, Grant, HttpBinding, Idempotency, OAuth2,
+    OAuthClient, Operation, OperationId, Owner, Parameter, ParameterLocation, Principal, PrincipalKind,
+    Priority, Probe, SecretRef, Trace,
 };
 use sinew_stdx::{ByteSize, Json};
 use sinew_vault::EnvironmentSecrets;
@@ -94,6 +95,18 @@ impl Fixture {
 
 pub fn secret() -> SecretRef {
     SecretRef::new("secret:key").unwrap()
+}
+
+/// OAuth 2 client credentials, with the token endpoint at `/token`.
+pub fn client_credentials(url: &str, proof: ClientProof) -> Auth {
+    Auth::OAuth2(Box::new(OAuth2 {
+        grant: Grant::ClientCredentials,
+        endpoints: Endpoints { token: Some(format!("{url}/token").into()) },
+        client: OAuthClient { id: "aladdin".into(), proof },
+        scopes: Vec::new(),
+        audience: None,
+        parameters: Vec::new(),
+    }))
 }
 
 fn connection(url: &str) -> Connection {

@@ -1,7 +1,7 @@
 //! Long answers, page by page.
 
 use sinew_mapping::Expression;
-use sinew_model::{Auth, KeyLocation, Operation, Pagination};
+use sinew_model::{ApiKey, Auth, KeyLocation, Operation, Pagination};
 use sinew_stdx::Json;
 
 use crate::fixture::{Fixture, read, secret};
@@ -109,7 +109,7 @@ async fn a_key_that_a_link_repeats_is_neither_kept_nor_sent_twice() {
     .await;
     let mut fixture = Fixture::new(&server);
     let location = KeyLocation::Query { name: "api_key".into() };
-    fixture.connection.auth = Auth::ApiKey { location, key: secret() };
+    fixture.connection.auth = Auth::ApiKeys(vec![ApiKey { location, key: secret() }]);
     let pagination = Some(Pagination::Link { items: expression("orders") });
     let mut pages = fixture.caller.pages(fixture.request(Operation { pagination, ..read() }, "{}"));
     let token = pages.next().await.unwrap().unwrap().next.unwrap();

@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
-use sinew_model::{Auth, ClientAuthentication, KeyLocation};
+use sinew_model::{ApiKey, Auth, BasicLogin, ClientProof, KeyLocation};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-use crate::fixture::{Fixture, SECRET, secret, write};
+use crate::fixture::{Fixture, SECRET, client_credentials, secret, write};
 use crate::server::{Act, Arrived, Server, answer, ok};
 
 /// Keeps everything that is logged, at every level.
@@ -84,21 +84,16 @@ async fn check(name: &str, auth: impl FnOnce(&str) -> Auth, act: fn(usize, &Arri
 
 #[tokio::test]
 async fn no_secret_shows_for_any_scheme_even_if_the_system_repeats_it() {
+    let key = |location| Auth::ApiKeys(vec![ApiKey { location, key: secret() }]);
     let header = KeyLocation::Header { name: "X-Key".into(), prefix: "Token ".into() };
     let query = KeyLocation::Query { name: "api_key".into() };
-    check("header key", |_| Auth::ApiKey { location: header, key: secret() }, echo).await;
-    check("query key", |_| Auth::ApiKey { location: query, key: secret() }, echo).await;
-    check("basic", |_| Auth::Basic { username: "aladdin".into(), password: secret() }, echo).await;
-    check("bearer", |_| Auth::Bearer { token: secret() }, echo).await;
-    for client_authentication in [ClientAuthentication::Basic, ClientAuthentication::Body] {
-        let auth = |url: &str| Auth::ClientCredentials {
-            token_url: format!("{url}/token").into(),
-            client_id: "aladdin".into(),
-            client_secret: secret(),
-            scopes: Vec::new(),
-            audience: None,
-            client_authentication,
-        };
+    let user = BasicLogin::User { username: "aladdin".into(), password: secret() };
+    check("header key", |_| key(header), echo).await;
+    check("query key", |_| key(query), echo).await;
+    check("basic", |_| Auth::Basic(user), echo).await;
+    check("bearer", |_| Auth::Bearer(secret()), echo).await;
+    for proof in [ClientProof::Basic, ClientProof::Body] {
+        let auth = |url: &str| client_credentials(url, proof(secret()));
         check("client credentials", auth, echo).await;
         check("refused client", auth, |_, request| echo(1, request)).await;
     }

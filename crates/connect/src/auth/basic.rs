@@ -1,20 +1,35 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
+use sinew_model::BasicLogin;
 use sinew_vault::Secret;
 use zeroize::Zeroizing;
 
-use super::{AuthError, Credential, masks};
+use super::{AuthError, Credential, Resolve, masks};
 
 /// HTTP Basic (RFC 7617).
-pub(super) fn credential(username: &str, password: &Secret) -> Result<Credential, AuthError> {
-    if username.contains(':') {
-        return Err(AuthError::ColonInUserName);
-    }
-    let pair = pair(username, password.expose());
-    let mut credential =
-        Credential::header(AUTHORIZATION, &Zeroizing::new(format!("Basic {}", pair.expose())), password)?;
-    credential.masks.extend(masks(&pair));
+pub(super) fn credential(login: &BasicLogin, resolve: Resolve<'_>) -> Result<Credential, AuthError> {
+    let (pair, secrets) = match login {
+        BasicLogin::User { username, password } => {
+            if username.contains(':') {
+                return Err(AuthError::ColonInUserName);
+            }
+            let password = resolve(password)?;
+            (pair(username, password.expose()), vec![password])
+        }
+        BasicLogin::Key { key, password } => {
+            let key = resolve(key)?;
+            if key.expose().contains(':') {
+                return Err(AuthError::ColonInUserName);
+            }
+            let password = password.as_ref().map(resolve).transpose()?;
+            let pair = pair(key.expose(), password.as_ref().map_or("", |password| password.expose()));
+            (pair, std::iter::once(key).chain(password).collect())
+        }
+    };
+    let text = Zeroizing::new(format!("Basic {}", pair.expose()));
+    let mut credential = Credential::header(AUTHORIZATION, &text, &pair)?;
+    credential.masks.extend(secrets.iter().flat_map(masks));
     Ok(credential)
 }
 

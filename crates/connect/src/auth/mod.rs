@@ -1,17 +1,24 @@
-//! Auth schemes, one file each. A new scheme is a variant of `sinew_model::Auth`, a file here and an arm in
-//! [`Credential::of`].
+//! Auth schemes, one file each: what a scheme does to a request. A new scheme is a variant of `sinew_model::Auth`, a file
+//! here and an arm in [`Credential::of`].
 
 mod api_key;
 mod basic;
 mod bearer;
-mod client_credentials;
+mod mask;
+pub mod oauth2;
 
-use http::{HeaderName, HeaderValue};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::COOKIE;
+use http::{HeaderName, HeaderValue, Request, Uri};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use sinew_model::{Auth, SecretRef};
-use sinew_vault::Secret;
+use sinew_stdx::Timestamp;
+use sinew_vault::{Secret, SecretError};
+use zeroize::Zeroizing;
 
-pub use client_credentials::{TokenError, read_token, token_request};
+pub use mask::masks;
 
 /// Everything but the characters that URLs never need encoded (RFC 3986, section 2.3).
 pub(crate) const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -19,25 +26,36 @@ pub(crate) const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.'
 /// A credential that cannot be put into a request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AuthError {
+    /// A secret that cannot be had.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// A secret with line breaks or other characters that no header may hold.
     #[error("the secret holds characters that no HTTP header may hold")]
     NotForHeaders,
+    /// A secret that does not fit into a URL.
+    #[error("the secret does not fit into a URL")]
+    NotForUrls,
     /// A header name that is none.
     #[error("`{0}` is not the name of an HTTP header")]
     NoHeaderName(String),
     /// A user name with a colon (RFC 7617).
     #[error("the user name holds a colon")]
     ColonInUserName,
-    /// A token endpoint that is no URL.
+    /// An endpoint that is no URL.
     #[error("`{0}` is not an http or https URL")]
     NoUrl(String),
 }
 
+/// Gives the secret of a name, as it is now.
+pub type Resolve<'a> = &'a dyn Fn(&SecretRef) -> Result<Secret, SecretError>;
+
 /// A credential as it goes into requests.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Credential {
-    /// Where it goes.
-    pub placement: Placement,
+    /// What is the same in every request, and where it goes.
+    pub placements: Vec<Placement>,
+    /// What depends on the request.
+    pub signer: Option<Arc<dyn Signer>>,
     /// Every text that must never be shown: the secret, and what it looks like when encoded.
     pub masks: Vec<Secret>,
 }
@@ -45,75 +63,114 @@ pub struct Credential {
 /// Where a credential goes.
 #[derive(Clone, Debug)]
 pub enum Placement {
-    /// Nowhere.
-    None,
     /// Into a header; the value is marked as sensitive.
     Header(HeaderName, HeaderValue),
     /// Into the query, as an encoded `name=value`.
     Query(Secret),
+    /// Into the `Cookie` header, as `name=value`.
+    Cookie(Secret),
+}
+
+/// When a request is signed, and what makes its signature unlike any other.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// The time.
+    pub now: Timestamp,
+    /// A number used once.
+    pub nonce: u128,
+}
+
+/// Signs whole requests: method, URL, headers and body.
+pub trait Signer: Send + Sync + std::fmt::Debug {
+    /// Adds the signature to a request that is otherwise ready to go out; gives what of it must not be shown.
+    fn sign(&self, request: &mut Request<Bytes>, moment: &Moment) -> Result<Vec<Secret>, AuthError>;
 }
 
 impl Credential {
     /// No credential.
     pub fn none() -> Self {
-        Self { placement: Placement::None, masks: Vec::new() }
+        Self::default()
     }
 
-    /// The credential of a scheme and its secret; for client credentials the secret is the access token.
-    pub fn of(auth: &Auth, secret: &Secret) -> Result<Self, AuthError> {
+    /// The credential of a scheme whose secrets are all that it takes; `None` if it needs a token first.
+    pub fn of(auth: &Auth, resolve: Resolve<'_>) -> Result<Option<Self>, AuthError> {
         match auth {
-            Auth::None => Ok(Self::none()),
-            Auth::ApiKey { location, key: _ } => api_key::credential(location, secret),
-            Auth::Basic { username, password: _ } => basic::credential(username, secret),
-            Auth::Bearer { token: _ } | Auth::ClientCredentials { .. } => bearer::credential(secret),
+            Auth::None => Ok(Some(Self::none())),
+            Auth::ApiKeys(keys) => api_key::credential(keys, resolve).map(Some),
+            Auth::Basic(login) => basic::credential(login, resolve).map(Some),
+            Auth::Bearer(token) => bearer::credential(&resolve(token)?).map(Some),
+            Auth::OAuth2(_) => Ok(None),
         }
+    }
+
+    /// The credential that an access token makes.
+    pub fn of_token(token: &Secret) -> Result<Self, AuthError> {
+        bearer::credential(token)
+    }
+
+    /// Puts the credential into a request that is otherwise ready to go out; gives what must not be shown beyond
+    /// [`Credential::masks`].
+    pub fn apply(&self, request: &mut Request<Bytes>, moment: &Moment) -> Result<Vec<Secret>, AuthError> {
+        for placement in &self.placements {
+            match placement {
+                Placement::Header(name, value) => {
+                    request.headers_mut().insert(name, value.clone());
+                }
+                Placement::Query(pair) => {
+                    *request.uri_mut() =
+                        with_query(request.uri(), pair.expose()).ok_or(AuthError::NotForUrls)?;
+                }
+                Placement::Cookie(pair) => add_cookie(request, pair)?,
+            }
+        }
+        match &self.signer {
+            Some(signer) => signer.sign(request, moment),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The headers that the credential fills, beside those that its signer adds.
+    pub fn headers(&self) -> impl Iterator<Item = &HeaderName> {
+        self.placements.iter().filter_map(|placement| match placement {
+            Placement::Header(name, _) => Some(name),
+            Placement::Cookie(_) => Some(&COOKIE),
+            Placement::Query(_) => None,
+        })
     }
 
     fn header(name: HeaderName, text: &str, secret: &Secret) -> Result<Self, AuthError> {
-        let mut value = HeaderValue::from_str(text).map_err(|_| AuthError::NotForHeaders)?;
-        value.set_sensitive(true);
-        Ok(Self { placement: Placement::Header(name, value), masks: masks(secret) })
+        let placements = vec![Placement::Header(name, sensitive(text)?)];
+        Ok(Self { placements, signer: None, masks: masks(secret) })
     }
 }
 
-/// The secret that a scheme needs, if it needs one.
-pub fn secret_of(auth: &Auth) -> Option<&SecretRef> {
-    match auth {
-        Auth::None => None,
-        Auth::ApiKey { key: name, .. }
-        | Auth::Basic { password: name, .. }
-        | Auth::Bearer { token: name }
-        | Auth::ClientCredentials { client_secret: name, .. } => Some(name),
-    }
+/// A header value that is not shown when printed.
+fn sensitive(text: &str) -> Result<HeaderValue, AuthError> {
+    let mut value = HeaderValue::from_str(text).map_err(|_| AuthError::NotForHeaders)?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
-/// The forms in which a secret could show up in a message: as it is, in a URL, in a JSON string, and in JSON that is
-/// itself quoted in a JSON string, as by systems that repeat what they were sent.
-pub fn masks(secret: &Secret) -> Vec<Secret> {
-    let once = quoted(secret.expose());
-    let forms = [utf8_percent_encode(secret.expose(), ENCODED).to_string(), quoted(&once), once];
-    let mut masks = vec![secret.clone()];
-    for form in forms {
-        if masks.iter().all(|known| known.expose() != form) {
-            masks.push(Secret::new(form));
-        }
-    }
-    masks
+/// The URL with one more encoded pair in its query.
+fn with_query(uri: &Uri, pair: &str) -> Option<Uri> {
+    let joint = if uri.query().is_some() { '&' } else { '?' };
+    Zeroizing::new(format!("{uri}{joint}{pair}")).parse().ok()
 }
 
-/// The text as it stands between the quotes of a JSON string.
-fn quoted(text: &str) -> String {
-    let mut quoted = serde_json::to_string(text).unwrap_or_default();
-    quoted.pop();
-    quoted.drain(..quoted.len().min(1));
-    quoted
+fn add_cookie(request: &mut Request<Bytes>, pair: &Secret) -> Result<(), AuthError> {
+    let there = request.headers().get(COOKIE).and_then(|value| value.to_str().ok());
+    let text = match there {
+        Some(there) => Zeroizing::new(format!("{there}; {}", pair.expose())),
+        None => Zeroizing::new(pair.expose().to_owned()),
+    };
+    let value = sensitive(&text)?;
+    request.headers_mut().insert(COOKIE, value);
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use sinew_model::{ClientAuthentication, KeyLocation};
+    use sinew_model::{ApiKey, BasicLogin, KeyLocation};
 
     use super::*;
 
@@ -122,57 +179,56 @@ mod tests {
     }
 
     fn check(auth: &Auth, secret: &str) -> Result<String, AuthError> {
-        let credential = Credential::of(auth, &Secret::new(secret))?;
+        let credential = Credential::of(auth, &|_| Ok(Secret::new(secret)))?.unwrap();
         assert!(
             !format!("{credential:?}").contains(secret),
             "a credential shows when printed: {credential:?}"
         );
-        Ok(match credential.placement {
-            Placement::None => String::new(),
-            Placement::Header(name, value) => format!("{name}: {}", value.to_str().unwrap()),
-            Placement::Query(pair) => format!("?{}", pair.expose()),
-        })
+        let mut request = Request::new(Bytes::new());
+        *request.uri_mut() = Uri::from_static("https://api.example.com/x");
+        request.headers_mut().insert(COOKIE, HeaderValue::from_static("a=b"));
+        let moment = Moment { now: Timestamp::from_millis(0), nonce: 0 };
+        credential.apply(&mut request, &moment)?;
+        assert!(!format!("{request:?}").contains(secret) || request.uri().query().is_some());
+        let query = request.uri().query().map(|query| format!("?{query}"));
+        let headers = request.headers().iter().map(|(n, v)| format!("{n}: {}", v.to_str().unwrap()));
+        let parts = query.into_iter().chain(headers.filter(|line| line != "cookie: a=b"));
+        Ok(parts.collect::<Vec<_>>().join(" | "))
     }
 
     #[test]
     fn each_scheme_puts_its_secret_where_it_belongs() {
-        let header = KeyLocation::Header { name: "X-Api-Key".into(), prefix: "Token ".into() };
-        let query = KeyLocation::Query { name: "api key".into() };
-        let oauth = Auth::ClientCredentials {
-            token_url: "https://id.example.com/token".into(),
-            client_id: "sinew".into(),
-            client_secret: name(),
-            scopes: Vec::new(),
-            audience: None,
-            client_authentication: ClientAuthentication::Basic,
-        };
+        let key = |location| ApiKey { location, key: name() };
+        let header = key(KeyLocation::Header { name: "X-Api-Key".into(), prefix: "Token ".into() });
+        let query = key(KeyLocation::Query { name: "api key".into() });
+        let cookie = key(KeyLocation::Cookie { name: "sid".into() });
+        let user = BasicLogin::User { username: "Aladdin".into(), password: name() };
         for (auth, placed) in [
             (Auth::None, ""),
-            (Auth::ApiKey { location: header, key: name() }, "x-api-key: Token s3/cret+"),
-            (Auth::ApiKey { location: query, key: name() }, "?api%20key=s3%2Fcret%2B"),
+            (Auth::ApiKeys(vec![header.clone()]), "x-api-key: Token s3/cret+"),
+            (Auth::ApiKeys(vec![query.clone()]), "?api%20key=s3%2Fcret%2B"),
+            (Auth::ApiKeys(vec![cookie]), "cookie: a=b; sid=s3/cret+"),
+            (Auth::ApiKeys(vec![header, query]), "?api%20key=s3%2Fcret%2B | x-api-key: Token s3/cret+"),
+            (Auth::Basic(user), "authorization: Basic QWxhZGRpbjpzMy9jcmV0Kw=="),
             (
-                Auth::Basic { username: "Aladdin".into(), password: name() },
-                "authorization: Basic QWxhZGRpbjpzMy9jcmV0Kw==",
+                Auth::Basic(BasicLogin::Key { key: name(), password: None }),
+                "authorization: Basic czMvY3JldCs6",
             ),
-            (Auth::Bearer { token: name() }, "authorization: Bearer s3/cret+"),
-            (oauth, "authorization: Bearer s3/cret+"),
+            (Auth::Bearer(name()), "authorization: Bearer s3/cret+"),
         ] {
             assert_eq!(check(&auth, "s3/cret+").as_deref(), Ok(placed));
         }
     }
 
     #[test]
-    fn a_secret_with_a_line_break_goes_into_no_header() {
-        let auth = Auth::Bearer { token: name() };
+    fn what_would_break_a_header_is_refused() {
+        let header = KeyLocation::Header { name: "X-Api-Key".into(), prefix: "".into() };
+        let auth = Auth::ApiKeys(vec![ApiKey { location: header, key: name() }]);
         assert_eq!(check(&auth, "a\r\nX-Evil: 1"), Err(AuthError::NotForHeaders));
-        let auth = Auth::Basic { username: Arc::from("a:b"), password: name() };
+        let cookie = KeyLocation::Cookie { name: "sid".into() };
+        let auth = Auth::ApiKeys(vec![ApiKey { location: cookie, key: name() }]);
+        assert_eq!(check(&auth, "a; admin=1"), Err(AuthError::NotForHeaders));
+        let auth = Auth::Basic(BasicLogin::User { username: "a:b".into(), password: name() });
         assert_eq!(check(&auth, "x"), Err(AuthError::ColonInUserName));
-    }
-
-    #[test]
-    fn a_secret_is_masked_in_every_form_it_may_show_in() {
-        let forms: Vec<_> = masks(&Secret::new("a\"b/c")).iter().map(|s| s.expose().to_owned()).collect();
-        assert_eq!(forms, ["a\"b/c", "a%22b%2Fc", r#"a\\\"b/c"#, r#"a\"b/c"#]);
-        assert_eq!(masks(&Secret::new("plain")).len(), 1);
     }
 }

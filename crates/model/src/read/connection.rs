@@ -4,17 +4,15 @@ use sinew_diag::{Diagnostic, codes::config};
 
 use crate::raw::Node;
 use crate::shape::{
-    CONNECTION_NAME, CONNECTOR_ID, HEADER, Record, Resource, Shape, Word, Words, default, one_of, optional,
-    required, word, words,
+    CONNECTION_NAME, CONNECTOR_ID, HEADER, Record, Resource, Shape, Words, default, optional, required, words,
 };
 use crate::{
-    Access, AddressKind, Auth, Breaker, ClientAuthentication, Connection, ConnectionName, Connector,
-    ConnectorId, Deadlines, Egress, KeyLocation,
+    Access, AddressKind, Breaker, Connection, ConnectionName, Connector, ConnectorId, Deadlines, Egress,
 };
 
 use super::fields::Fields;
-use super::owner;
 use super::reader::Reader;
+use super::{auth, owner};
 
 pub(crate) static RESOURCE: Resource = Resource {
     kind: "Connection",
@@ -42,8 +40,7 @@ static CONNECTION: Record = Record {
         owner::REQUIRED,
         required("base_url", Shape::Url, "Where the system is. Paths of operations are put behind it.")
             .like("https://crm.example.com/v1"),
-        required("auth", Shape::WordOr(NO_AUTH, &Shape::Record(&AUTH)), "How to log in.")
-            .like("{ bearer: secret:crm/token }"),
+        auth::REQUIRED,
         default("access", Shape::Word(Access::WORDS), "read", "What may be done with it."),
         optional(
             "budget",
@@ -69,67 +66,6 @@ static CONNECTION: Record = Record {
 words!(Access {
     Read = "read", "only operations whose effect is `read`";
     Write = "write", "all operations";
-});
-static NO_AUTH: &[Word] = &[word("none", "the system asks for no credential")];
-
-static AUTH: Record = Record {
-    name: "auth",
-    doc: "How to log in.",
-    fields: &[&[
-        one_of("api_key", Shape::Record(&API_KEY), "A key in a header or in the query.")
-            .like("{ header: X-Api-Key, key: secret:billing/key }"),
-        one_of("basic", Shape::Record(&BASIC), "HTTP Basic (RFC 7617)."),
-        one_of("bearer", Shape::Secret, "A fixed bearer token (RFC 6750).").like("secret:crm/token"),
-        one_of("oauth2", Shape::Record(&OAUTH2), "OAuth 2.0; tokens are fetched, kept and renewed by Sinew."),
-    ]],
-};
-
-static API_KEY: Record = Record {
-    name: "api_key",
-    doc: "A key in a header or in the query.",
-    fields: &[&[
-        one_of("header", Shape::Name(&HEADER), "The header that carries the key.").like("X-Api-Key"),
-        one_of("query", Shape::Text, "The query parameter that carries the key.").like("api_key"),
-        required("key", Shape::Secret, "The key.").like("secret:billing/key"),
-        optional("prefix", Shape::Text, "What stands before the key in the header; a space follows it.")
-            .like("Token"),
-    ]],
-};
-
-static BASIC: Record = Record {
-    name: "basic",
-    doc: "HTTP Basic (RFC 7617).",
-    fields: &[&[
-        required("username", Shape::Text, "The user name."),
-        required("password", Shape::Secret, "The password.").like("secret:erp/password"),
-    ]],
-};
-
-static OAUTH2: Record = Record {
-    name: "oauth2",
-    doc: "OAuth 2.0 (RFC 6749).",
-    fields: &[&[
-        default("grant", Shape::Word(GRANTS), "client_credentials", "How a token is obtained."),
-        one_of("token_url", Shape::Url, "The token endpoint.").like("https://login.example.com/oauth/token"),
-        one_of("token_path", Shape::Text, "The token endpoint, below `base_url`.").like("/oauth/token"),
-        required("client_id", Shape::Text, "The client's id.").like("sinew"),
-        required("client_secret", Shape::Secret, "The client's secret.").like("secret:crm/client"),
-        optional("scopes", Shape::List(&Shape::Text), "Scopes asked for.")
-            .like("[contacts.read, deals.write]"),
-        optional("audience", Shape::Text, "The `audience` parameter, which some providers ask for."),
-        default(
-            "client_auth",
-            Shape::Word(ClientAuthentication::WORDS),
-            "basic",
-            "How the client names itself (section 2.3.1).",
-        ),
-    ]],
-};
-
-static GRANTS: &[Word] = &[word("client_credentials", "the client acts for itself (section 4.4)")];
-words!(ClientAuthentication {
-    Basic = "basic", "in an HTTP Basic header";
-    Body = "body", "in the form body";
 });
 
 static BUDGET: Record = Record {
@@ -188,7 +124,7 @@ pub(crate) fn read(root: &Node, reader: &mut Reader<'_>) -> Option<Connection> {
         reader.error(config::INVALID_VALUE, "`base_url` holds a query", fields.place("base_url"));
     }
     let connector = connector(fields, reader);
-    let auth = auth(fields, base_url.as_deref());
+    let auth = auth::read(fields, base_url.as_deref(), reader);
     let headers = headers(fields, reader);
     Some(Connection {
         name: ConnectionName::new(fields.said("name")?).ok()?,
@@ -251,49 +187,6 @@ fn headers(fields: Fields<'_>, reader: &mut Reader<'_>) -> Vec<(Arc<str>, Arc<st
         .iter()
         .filter_map(|e| Some((Arc::from(e.name.as_str()), Arc::from(e.value.text()?))))
         .collect()
-}
-
-fn auth(fields: Fields<'_>, base_url: Option<&str>) -> Option<Auth> {
-    if fields.node("auth")?.text() == Some("none") {
-        return Some(Auth::None);
-    }
-    let auth = fields.record("auth")?;
-    match auth.alternative()? {
-        ("api_key", _) => {
-            let key = auth.record("api_key")?;
-            let location = match key.alternative()? {
-                ("header", node) => KeyLocation::Header {
-                    name: Arc::from(node.text()?),
-                    prefix: key
-                        .said("prefix")
-                        .map_or_else(|| Arc::from(""), |p| Arc::from(format!("{} ", p.trim_end()))),
-                },
-                (_, node) => KeyLocation::Query { name: Arc::from(node.text()?) },
-            };
-            Some(Auth::ApiKey { location, key: key.secret("key")? })
-        }
-        ("basic", _) => {
-            let basic = auth.record("basic")?;
-            Some(Auth::Basic { username: basic.text("username")?, password: basic.secret("password")? })
-        }
-        ("bearer", _) => Some(Auth::Bearer { token: auth.secret("bearer")? }),
-        _ => client_credentials(auth.record("oauth2")?, base_url),
-    }
-}
-
-fn client_credentials(oauth2: Fields<'_>, base_url: Option<&str>) -> Option<Auth> {
-    let token_url: Arc<str> = match oauth2.alternative()? {
-        ("token_path", node) => Arc::from(format!("{}/{}", base_url?, node.text()?.trim_start_matches('/'))),
-        (_, node) => Arc::from(node.text()?),
-    };
-    Some(Auth::ClientCredentials {
-        token_url,
-        client_id: oauth2.text("client_id")?,
-        client_secret: oauth2.secret("client_secret")?,
-        scopes: oauth2.texts("scopes"),
-        audience: oauth2.text("audience"),
-        client_authentication: oauth2.word("client_auth")?,
-    })
 }
 
 fn deadlines(fields: Fields<'_>) -> Option<Deadlines> {

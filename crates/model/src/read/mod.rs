@@ -1,6 +1,7 @@
 //! Phase two: checked trees become the types of the snapshot. One module a resource, each with the table of its fields
 //! beside the code that reads them.
 
+mod auth;
 mod call;
 mod channel;
 mod connection;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sinew_model::{Auth, ChannelKind, SecretRef, Snapshot, Trigger, UrlOrSecret};
+use sinew_model::{ChannelKind, SecretRef, Snapshot, Trigger, UrlOrSecret};
 use sinew_vault::{EnvironmentSecrets, SecretError, SecretSource};
 
 /// Says in one line which secrets are missing and where they would be looked for.
@@ -32,13 +32,7 @@ fn referenced(snapshot: &Snapshot) -> BTreeSet<SecretRef> {
     let mut all = BTreeSet::new();
     for connection in snapshot.connections.values() {
         all.extend(connection.webhook_secret.clone());
-        all.extend(match &connection.auth {
-            Auth::None => None,
-            Auth::ApiKey { key, .. } => Some(key.clone()),
-            Auth::Basic { password, .. } => Some(password.clone()),
-            Auth::Bearer { token } => Some(token.clone()),
-            Auth::ClientCredentials { client_secret, .. } => Some(client_secret.clone()),
-        });
+        all.extend(connection.auth.secrets().into_iter().cloned());
     }
     for channel in snapshot.channels.values() {
         all.extend(match &channel.kind {

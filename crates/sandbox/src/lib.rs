@@ -1,5 +1,5 @@
 //! Simulated vendors with the manners, and the bad manners, of real ones: CRM, billing, enrichment, shop, warehouse,
-//! chat and HR behind one HTTP listener, for examples, tests and benchmarks. `README.md` beside the sources describes
+//! chat, HR and an identity provider behind one HTTP listener, for examples, tests and benchmarks. `README.md` beside the sources describes
 //! every endpoint.
 //!
 //! Each vendor can be told to misbehave (seeded and counted), and every effect that was really done is written into a

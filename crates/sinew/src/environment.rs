@@ -16,6 +16,7 @@ const SANDBOX_SECRETS: &[(&str, &str)] = &[
     ("SINEW_SECRET_SHOP_KEY", "shop-key"),
     ("SINEW_SECRET_WAREHOUSE_KEY", "warehouse-key"),
     ("SINEW_SECRET_HR_KEY", "hr-key"),
+    ("SINEW_SECRET_IDP_CLIENT", "idp-secret"),
     ("SINEW_SECRET_HR_WEBHOOK", "hr-webhook-secret"),
     ("SINEW_SECRET_BADGES_WEBHOOK", "badges-webhook-secret"),
 ];

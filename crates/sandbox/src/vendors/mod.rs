@@ -5,6 +5,7 @@ mod chat;
 mod crm;
 mod enrich;
 mod hr;
+mod idp;
 mod shop;
 mod warehouse;
 
@@ -50,5 +51,6 @@ pub(crate) fn all(seed: u64) -> Vec<Box<dyn Vendor>> {
         Box::new(warehouse::Warehouse::new()),
         Box::new(chat::Chat::new()),
         Box::new(hr::Hr::new(seed)),
+        Box::new(idp::Idp::new()),
     ]
 }

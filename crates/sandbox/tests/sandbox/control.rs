@@ -73,7 +73,7 @@ fn a_body_beyond_the_limit_is_refused() {
 #[test]
 fn strange_requests_get_errors_not_silence() {
     let world = World::start();
-    assert_eq!(world.get("/").json()["vendors"].as_array().unwrap().len(), 7);
+    assert!(world.get("/").json()["vendors"].as_array().unwrap().contains(&"idp".into()));
     assert_eq!(world.get("/erp").status, 404);
     assert_eq!(world.get("/chat/%ff%2F/..//x").status, 404);
     assert_eq!(world.send("PUT", "/crm/contacts/1", &[], "").unwrap().status, 404);

@@ -8,6 +8,7 @@ mod control;
 mod crm;
 mod enrich;
 mod faults;
+mod idp;
 mod orders;
 mod people;
 mod truth;

@@ -83,8 +83,10 @@ pub struct Connection {
     pub response_max: ByteSize,
     /// Headers sent with every call.
     pub headers: Vec<(Arc<str>, Arc<str>)>,
-    /// What this system signs its webhooks with.
-    pub webhook_secret: Option<SecretRef>,
+    /// What this system signs its webhooks with: one, or several while one replaces another.
+    pub webhook_secret: Vec<SecretRef>,
+    /// What this system knows when it asks whether a receiver is there.
+    pub webhook_token: Option<SecretRef>,
 }
 
 /// What may be done with a connection.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sinew_contract::Schema;
 use sinew_mapping::{Expression, Mapping};
 
-use crate::{ConnectorId, OperationId};
+use crate::{ConnectorId, OperationId, WebhookHabit};
 
 /// The operations of one kind of system in one version, and its habits.
 #[derive(Clone, Debug)]
@@ -192,74 +192,4 @@ pub struct ErrorShape {
     pub code: Option<Expression>,
     /// The vendor's words.
     pub message: Option<Expression>,
-}
-
-/// How a system sends webhooks: expressions over the payload.
-#[derive(Clone, Debug)]
-pub struct WebhookHabit {
-    /// How it proves that it is the sender.
-    pub verify: Verify,
-    /// The event's name.
-    pub event: Option<Expression>,
-    /// The delivery's id, for deduplication.
-    pub id: Option<Expression>,
-}
-
-/// How a webhook's sender is verified.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verify {
-    /// Not at all; said in so many words by the author.
-    None,
-    /// An HMAC over the body, or over a timestamp and the body.
-    Hmac {
-        /// The header that holds the signature.
-        header: Arc<str>,
-        /// The hash.
-        algorithm: VerifyAlgorithm,
-        /// How the signature is written.
-        encoding: VerifyEncoding,
-        /// What stands before it, such as `sha256=`.
-        prefix: Arc<str>,
-        /// What is signed.
-        signed: VerifySigned,
-    },
-    /// Standard Webhooks 1.0: `webhook-id`, `webhook-timestamp`, `webhook-signature`.
-    Standard {
-        /// How old a delivery may be, and how far ahead its clock.
-        tolerance: Duration,
-    },
-}
-
-/// The hash of an HMAC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum VerifyAlgorithm {
-    /// SHA-1, for systems that know nothing better.
-    Sha1,
-    /// SHA-256.
-    Sha256,
-    /// SHA-512.
-    Sha512,
-}
-
-/// How a signature is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum VerifyEncoding {
-    /// Hexadecimal, either case.
-    Hex,
-    /// Base64, standard alphabet.
-    Base64,
-}
-
-/// What a signature covers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum VerifySigned {
-    /// The body as sent.
-    Body,
-    /// `timestamp.body`, the timestamp (Unix seconds) from this header; older than `tolerance` is refused as a replay.
-    TimestampAndBody {
-        /// The header with the timestamp.
-        header: Arc<str>,
-        /// How old a delivery may be, and how far ahead its clock.
-        tolerance: Duration,
-    },
 }

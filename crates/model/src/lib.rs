@@ -19,13 +19,14 @@ mod shape;
 mod snapshot;
 mod step;
 mod trigger;
+mod webhook;
 
 pub use auth::{ApiKey, Auth, BasicLogin, ClientProof, Endpoints, Grant, KeyLocation, OAuth2, OAuthClient};
 pub use channel::{AlertChannel, AlertKind, ChannelKind, EmailTls, UrlOrSecret};
 pub use connection::{Access, AddressKind, Breaker, Connection, Deadlines, Egress, Owner, SecretRef};
 pub use connector::{
     BodyKind, Connector, Effect, ErrorShape, HttpBinding, Idempotency, Operation, Pagination, Parameter,
-    ParameterLocation, Probe, Verify, VerifyAlgorithm, VerifyEncoding, VerifySigned, WebhookHabit,
+    ParameterLocation, Probe,
 };
 pub use flow::{Flow, FlowLimits, FlowVersion, KeyPolicy, OnFailure, Priority};
 pub use name::{
@@ -40,3 +41,7 @@ pub use step::{
     Step, StepKind, SubFlow, Wait,
 };
 pub use trigger::{Answer, Dedupe, EventTrigger, Missed, Poll, Schedule, Trigger, Webhook};
+pub use webhook::{
+    Challenge, ChallengeAnswer, ChallengeMethod, Condition, Encoding, FieldPath, Hash, KeyText, Part, Proof,
+    PublicKeyAlgorithm, Signature, SignedTime, Source, SourceAt, TimeUnit, Told, Verify, WebhookHabit,
+};

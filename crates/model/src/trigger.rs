@@ -4,13 +4,13 @@ use std::time::Duration;
 use sinew_mapping::Expression;
 use sinew_stdx::{ByteSize, Json};
 
-use crate::{Call, EventName, SecretRef, Verify};
+use crate::{Call, Challenge, EventName, SecretRef, Source, Told, Verify};
 
 /// What starts a flow. Expressions in a trigger stand over the payload itself (`deal_id`, not `trigger.deal_id`).
 #[derive(Clone, Debug)]
 pub enum Trigger {
     /// A request to `/hooks/<path>`.
-    Webhook(Webhook),
+    Webhook(Box<Webhook>),
     /// A clock.
     Schedule(Schedule),
     /// Asking a system for what is new.
@@ -28,12 +28,18 @@ pub struct Webhook {
     pub path: Arc<str>,
     /// How the sender is verified.
     pub verify: Verify,
-    /// What with.
-    pub secret: Option<SecretRef>,
+    /// What with: one secret, or several while one replaces another.
+    pub secrets: Vec<SecretRef>,
+    /// How the sender finds out whether a receiver is there.
+    pub challenge: Option<Challenge>,
+    /// What the sender knows when it does so.
+    pub token: Option<SecretRef>,
     /// Only events of this name start a run; others are answered 200 and left.
     pub event: Option<EventName>,
     /// Gives the event's name.
-    pub event_of: Option<Expression>,
+    pub event_of: Option<Told>,
+    /// Where the delivery's id stands, if no expression over the payload gives it.
+    pub delivery_id: Option<Source>,
     /// Only payloads for which this is true start a run.
     pub when: Option<Expression>,
     /// Runs with the same key go one at a time, in order of acceptance.
@@ -135,9 +141,8 @@ impl Trigger {
     /// The expression for the ordering key.
     pub fn key(&self) -> Option<&Expression> {
         match self {
-            Self::Webhook(Webhook { key, .. })
-            | Self::Poll(Poll { key, .. })
-            | Self::Event(EventTrigger { key, .. }) => key.as_ref(),
+            Self::Webhook(webhook) => webhook.key.as_ref(),
+            Self::Poll(Poll { key, .. }) | Self::Event(EventTrigger { key, .. }) => key.as_ref(),
             Self::Schedule(_) | Self::Manual => None,
         }
     }
@@ -145,9 +150,8 @@ impl Trigger {
     /// The condition on the payload.
     pub fn when(&self) -> Option<&Expression> {
         match self {
-            Self::Webhook(Webhook { when, .. })
-            | Self::Poll(Poll { when, .. })
-            | Self::Event(EventTrigger { when, .. }) => when.as_ref(),
+            Self::Webhook(webhook) => webhook.when.as_ref(),
+            Self::Poll(Poll { when, .. }) | Self::Event(EventTrigger { when, .. }) => when.as_ref(),
             Self::Schedule(_) | Self::Manual => None,
         }
     }
@@ -155,9 +159,8 @@ impl Trigger {
     /// How repeated deliveries are recognised.
     pub fn dedupe(&self) -> Option<&Dedupe> {
         match self {
-            Self::Webhook(Webhook { dedupe, .. })
-            | Self::Poll(Poll { dedupe, .. })
-            | Self::Event(EventTrigger { dedupe, .. }) => dedupe.as_ref(),
+            Self::Webhook(webhook) => webhook.dedupe.as_ref(),
+            Self::Poll(Poll { dedupe, .. }) | Self::Event(EventTrigger { dedupe, .. }) => dedupe.as_ref(),
             Self::Schedule(_) | Self::Manual => None,
         }
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use sinew_mapping::Reads;
 use sinew_model::{
-    Answer, Auth, ConnectorId, Flow, FlowName, FlowVersion, Idempotency, OnFailure, Reason, Snapshot,
-    SourceFile, Step, StepKind, Trigger, Verify, flow_from_source, load,
+    Answer, Auth, ConnectorId, Flow, FlowName, FlowVersion, Idempotency, OnFailure, Reason, Signature,
+    Snapshot, SourceFile, Step, StepKind, Told, Trigger, Verify, flow_from_source, load,
 };
 
 const CONNECTIONS: &str = r"
@@ -115,10 +115,10 @@ fn the_first_example_reads_as_it_is_meant() {
     let Trigger::Webhook(webhook) = &flow.trigger else { panic!("{:?}", flow.trigger) };
     assert_eq!((&*webhook.path, webhook.answer), ("flow", Answer::Accepted));
     assert_eq!(webhook.event.as_ref().unwrap().as_str(), "deal.updated");
-    assert_eq!(webhook.event_of.as_ref().unwrap().source(), "event");
+    assert!(matches!(&webhook.event_of, Some(Told::Payload(event)) if event.source() == "event"));
     assert_eq!(webhook.dedupe.as_ref().unwrap().key.source(), "event_id");
-    assert!(matches!(&webhook.verify, Verify::Hmac { prefix, .. } if &**prefix == "sha256="));
-    assert_eq!(webhook.secret.as_ref().unwrap().path(), "crm/webhooks");
+    assert_eq!(&*signature(&webhook.verify).source.prefix, "sha256=");
+    assert_eq!(webhook.secrets[0].path(), "crm/webhooks");
     let StepKind::Call(invoice) = &step(&flow, "invoice").kind else { panic!() };
     assert_eq!((invoice.retry.attempts.get(), invoice.retry.backoff.max), (8, Duration::from_mins(10)));
     assert_eq!(step(&flow, "invoice").undo.as_ref().unwrap().operation.as_str(), "voidInvoice");
@@ -305,8 +305,60 @@ fn a_signed_webhook_needs_its_secret() {
         "trigger: { webhook: { verify: standard, secret: secret:a, wait: 3s, path: a/b } }\nsteps: [{ a: { map: 1 } }]",
     );
     let Trigger::Webhook(webhook) = flow.trigger else { panic!() };
-    assert_eq!(webhook.verify, Verify::Standard { tolerance: Duration::from_mins(5) });
+    let timestamp = signature(&webhook.verify).timestamp.as_ref().unwrap();
+    assert_eq!(timestamp.tolerance, Duration::from_mins(5));
     assert_eq!((&*webhook.path, webhook.answer), ("a/b", Answer::Result(Duration::from_secs(3))));
+}
+
+fn signature(verify: &Verify) -> &Signature {
+    let Verify::Signed(signature) = verify else { panic!("{verify:?}") };
+    signature
+}
+
+#[test]
+fn a_known_sender_is_a_word_with_a_tolerance_if_wished_and_several_secrets() {
+    let webhook = |given: &str| {
+        let flow = check(&format!("trigger: {{ webhook: {{ {given} }} }}\nsteps: [{{ a: {{ map: 1 }} }}]"));
+        let Trigger::Webhook(webhook) = flow.trigger else { panic!() };
+        webhook
+    };
+    let short = webhook("verify: stripe, secret: [secret:a, secret:b]");
+    let tolerant = webhook("verify: { as: stripe, tolerance: 10m }, secret: secret:a");
+    assert_eq!((short.secrets.len(), tolerant.secrets.len()), (2, 1));
+    let mut expected = signature(&short.verify).clone();
+    expected.timestamp.as_mut().unwrap().tolerance = Duration::from_mins(10);
+    assert_eq!(*signature(&tolerant.verify), expected);
+    assert_eq!(
+        webhook("verify: standard, secret: secret:a").verify,
+        webhook("verify: { standard: {} }, secret: secret:a").verify
+    );
+}
+
+#[test]
+fn a_signature_that_proves_too_little_is_refused() {
+    for (hmac, says) in [
+        ("header: X-Sig, signed: '{timestamp}', timestamp: X-Time", "nothing of the body"),
+        ("header: X-Sig, signed: '{body}', timestamp: X-Time", "timestamp is not signed"),
+        ("header: X-Sig, timestamp: X-Time, id: X-Id", "id is not signed"),
+    ] {
+        let found = refused(&format!(
+            "trigger: {{ webhook: {{ verify: {{ hmac: {{ {hmac} }} }}, secret: secret:a }} }}\nsteps: [{{ a: {{ map: 1 }} }}]"
+        ));
+        assert!(found.contains("SNW-1330") && found.contains(says), "{found}");
+    }
+    let found =
+        refused("trigger: { webhook: { verify: strip, secret: secret:a } }\nsteps: [{ a: { map: 1 } }]");
+    assert!(found.contains("did you mean `stripe`?"), "{found}");
+}
+
+#[test]
+fn a_challenge_needs_what_it_asks_for() {
+    let flow = |given: &str| format!("trigger: {{ webhook: {{ {given} }} }}\nsteps: [{{ a: {{ map: 1 }} }}]");
+    let found = refused(&flow("verify: meta, secret: secret:a, challenge: meta"));
+    assert!(found.contains("SNW-1307") && found.contains("holds a token"), "{found}");
+    let found = refused(&flow("verify: none, challenge: slack"));
+    assert!(found.contains("SNW-1307") && found.contains("is signed"), "{found}");
+    check(&flow("verify: meta, secret: secret:a, challenge: meta, token: secret:b"));
 }
 
 #[test]

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use sinew_control::Project;
-use sinew_diag::codes::{config, control};
+use sinew_diag::codes::{config, control, trigger};
 use sinew_diag::{Code, Diagnostic, Diagnostics, Style};
-use sinew_model::{Snapshot, SourceFile, load};
+use sinew_model::{Flow, Snapshot, SourceFile, Trigger, load};
 
 use crate::error::Exit;
 
@@ -21,6 +21,8 @@ const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 pub struct Folders {
     roots: Vec<PathBuf>,
     variables: BTreeMap<String, String>,
+    /// Whether it is to be served by a server that does not know how its webhooks are reached.
+    unreached: bool,
 }
 
 /// A project as it was read.
@@ -75,11 +77,29 @@ fn defines(file: &[u8], kind: &str) -> bool {
         .any(|word| word.split('#').next().is_some_and(|word| word.trim() == kind))
 }
 
+fn needs_url(flow: &Flow) -> bool {
+    matches!(&flow.trigger, Trigger::Webhook(webhook) if webhook.verify.needs_url())
+}
+
+fn no_url(flow: &Flow) -> Diagnostic {
+    let message =
+        format!("the sender of `{}` signs the URL that it calls, which the server does not know", flow.name);
+    Diagnostic::error(trigger::NO_PUBLIC_URL, message).at(flow.place.clone()).help(
+        "say how senders reach the webhooks: `--hooks-url https://hooks.example.com` or SINEW_HOOKS_URL",
+    )
+}
+
 impl Folders {
     /// These folders; the current one if there are none.
     pub fn new(roots: &[PathBuf], variables: BTreeMap<String, String>) -> Self {
         let roots = if roots.is_empty() { vec![PathBuf::from(".")] } else { roots.to_vec() };
-        Self { roots, variables }
+        Self { roots, variables, unreached: false }
+    }
+
+    /// The same, to be served where nobody said how webhooks are reached from outside.
+    #[must_use]
+    pub fn unreached(self, unreached: bool) -> Self {
+        Self { unreached, ..self }
     }
 
     /// The folders.
@@ -112,6 +132,13 @@ impl Folders {
                     .help("a project is a folder of `.yaml` files; `sinew init` makes one"),
             );
             snapshot = None;
+        }
+        if self.unreached
+            && let Some(known) = &snapshot
+        {
+            let before = findings.errors();
+            known.flows.values().filter(|flow| needs_url(flow)).for_each(|flow| findings.push(no_url(flow)));
+            snapshot = snapshot.filter(|_| findings.errors() == before);
         }
         Loaded { snapshot, findings, files }
     }
@@ -217,6 +244,22 @@ mod tests {
         let loaded = check(&[("README.md", "hello"), (".sinew/x.yaml", CHANNEL)]);
         assert!(loaded.snapshot.is_none());
         assert_eq!(loaded.findings.iter().next().unwrap().code, control::NO_PROJECT);
+    }
+
+    #[test]
+    fn a_sender_that_signs_the_url_needs_a_server_that_knows_it() {
+        let flow = "kind: Flow\nname: sms\nowner: { team: t, contact: c@example.com, runbook: r.md }\n\
+            trigger: { webhook: { verify: twilio, secret: secret:sms } }\nsteps: [{ got: { map: trigger } }]\n";
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("sms.yaml"), flow).unwrap();
+        let folders = Folders::new(&[folder.path().to_owned()], BTreeMap::new());
+        assert!(folders.load().snapshot.is_some());
+        let loaded = folders.unreached(true).load();
+        let text = loaded.render(Style::Plain);
+        assert!(
+            loaded.snapshot.is_none() && text.contains("SNW-4013") && text.contains("--hooks-url"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -135,7 +135,8 @@ fn connection(url: &str) -> Connection {
         egress: Egress { allow: [AddressKind::Loopback].into() },
         response_max: ByteSize(64 * 1024),
         headers: Vec::new(),
-        webhook_secret: None,
+        webhook_secret: Vec::new(),
+        webhook_token: None,
     }
 }
 

@@ -21,6 +21,10 @@ codes! {
     STALE_DELIVERY = "SNW-4011", "The delivery is too old, or ahead of our clock";
     /// Deliveries cannot be verified.
     NO_VERIFY_SECRET = "SNW-4012", "Deliveries cannot be verified";
+    /// The public URL is not known.
+    NO_PUBLIC_URL = "SNW-4013", "The public URL is not known";
+    /// The sender's challenge is not answered.
+    CHALLENGE_REFUSED = "SNW-4014", "The sender's challenge is not answered";
     /// The webhook listener cannot listen.
     LISTEN_FAILED = "SNW-4030", "The webhook listener cannot listen";
     /// A poll cannot be read.

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use parking_lot::Mutex;
-use sinew_model::SecretRef;
+use sinew_model::{KeyText, Proof, SecretRef};
 use sinew_stdx::Timestamp;
 use sinew_vault::SecretSource;
+
+use super::verify::{Key, unhex};
 
 /// How long keys are held.
 const HOLD_FOR: Duration = Duration::from_secs(30);
@@ -18,35 +19,20 @@ const HOLD_AT_LEAST: Duration = Duration::from_secs(1);
 /// Secrets in one value, while they are being replaced one by another.
 const KEYS_MAX: usize = 8;
 
-/// How a secret's text becomes a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum KeyText {
-    /// Its bytes as they stand.
-    Plain,
-    /// `whsec_` and base64, as Standard Webhooks write it; without the prefix, its bytes.
-    Standard,
-}
-
 /// Where keys come from, and those that are held.
 pub(crate) struct Keys {
     source: Arc<dyn SecretSource>,
-    name: SecretRef,
-    algorithm: hmac::Algorithm,
-    text: KeyText,
+    names: Vec<SecretRef>,
+    proof: Proof,
     held: Mutex<Option<(Timestamp, HeldKeys)>>,
 }
 
 /// Keys, or nothing if the secret cannot be had (which is logged).
-pub(crate) type HeldKeys = Option<Arc<[hmac::Key]>>;
+pub(crate) type HeldKeys = Option<Arc<[Key]>>;
 
 impl Keys {
-    pub(crate) fn new(
-        source: Arc<dyn SecretSource>,
-        name: SecretRef,
-        algorithm: hmac::Algorithm,
-        text: KeyText,
-    ) -> Self {
-        Self { source, name, algorithm, text, held: Mutex::default() }
+    pub(crate) fn new(source: Arc<dyn SecretSource>, names: Vec<SecretRef>, proof: Proof) -> Self {
+        Self { source, names, proof, held: Mutex::default() }
     }
 
     /// The keys.
@@ -73,35 +59,52 @@ impl Keys {
         keys
     }
 
+    /// One of several secrets may be gone already, or not there yet; the others still count.
     fn read(&self) -> HeldKeys {
-        let read = self.source.resolve(&self.name).map_err(|error| error.to_string());
-        let keys = read.and_then(|secret| keys_of(secret.expose(), self.algorithm, self.text));
-        keys.map_err(|error| tracing::error!(secret = %self.name, %error, "deliveries cannot be verified"))
-            .ok()
+        let mut all = Vec::new();
+        for name in &self.names {
+            let read = self.source.resolve(name).map_err(|error| error.to_string());
+            match read.and_then(|secret| keys_of(secret.expose(), self.proof)) {
+                Ok(keys) => all.extend(keys),
+                Err(error) => {
+                    tracing::error!(secret = %name, %error, "deliveries cannot be verified with it");
+                }
+            }
+        }
+        (!all.is_empty()).then(|| all.into())
     }
 }
 
 /// The keys in a secret's text: one, or several with white space between. A plain text with spaces may be one itself.
-fn keys_of(text: &str, algorithm: hmac::Algorithm, kind: KeyText) -> Result<Arc<[hmac::Key]>, String> {
+fn keys_of(text: &str, proof: Proof) -> Result<Vec<Key>, String> {
+    let kind = match proof {
+        Proof::Hmac { key, .. } | Proof::PublicKey { key, .. } => key,
+        Proof::Token => KeyText::Plain,
+    };
     let parts: Vec<&str> = text.split_whitespace().collect();
     let mut texts = Vec::with_capacity(parts.len() + 1);
-    match kind {
-        KeyText::Plain => {
-            texts.push(text.as_bytes().to_vec());
-            if parts.len() > 1 {
-                texts.extend(parts.iter().map(|part| part.as_bytes().to_vec()));
-            }
-        }
-        KeyText::Standard => {
-            for part in &parts {
-                texts.push(standard(part)?);
-            }
+    if kind == KeyText::Plain {
+        texts.push(text.as_bytes().to_vec());
+    }
+    if kind != KeyText::Plain || parts.len() > 1 {
+        for part in &parts {
+            texts.push(bytes_of(part, kind)?);
         }
     }
     if texts.is_empty() || texts.len() > KEYS_MAX {
         return Err(format!("it holds {} keys; 1 to {KEYS_MAX} are taken", texts.len()));
     }
-    Ok(texts.iter().map(|text| hmac::Key::new(algorithm, text)).collect())
+    Ok(texts.iter().map(|bytes| Key::new(proof, bytes)).collect())
+}
+
+/// The bytes of a key as it is written. The error never shows any of it.
+fn bytes_of(text: &str, kind: KeyText) -> Result<Vec<u8>, String> {
+    match kind {
+        KeyText::Plain => Ok(text.as_bytes().to_vec()),
+        KeyText::Hex => unhex(text).ok_or_else(|| "it is not hexadecimal".to_owned()),
+        KeyText::Base64 => BASE64_STANDARD.decode(text).map_err(|_| "it is not Base64".to_owned()),
+        KeyText::Standard => standard(text),
+    }
 }
 
 /// The bytes of a Standard Webhooks secret. Its error never shows any of it.
@@ -118,9 +121,14 @@ pub(crate) fn standard(text: &str) -> Result<Vec<u8>, String> {
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
+    use sinew_model::Hash;
     use sinew_vault::{Secret, SecretError};
 
     use super::*;
+
+    fn hmac(key: KeyText) -> Proof {
+        Proof::Hmac { hash: Hash::Sha256, key }
+    }
 
     struct Counted {
         text: Mutex<Option<&'static str>>,
@@ -139,7 +147,7 @@ mod tests {
         let source = Arc::new(Counted { text: Mutex::new(text), asked: AtomicU32::new(0) });
         let name = SecretRef::new("secret:crm/hook").unwrap();
         let shared: Arc<dyn SecretSource> = Arc::clone(&source) as Arc<dyn SecretSource>;
-        (source, Keys::new(shared, name, hmac::HMAC_SHA256, KeyText::Plain))
+        (source, Keys::new(shared, vec![name], hmac(KeyText::Plain)))
     }
 
     fn at(ms: i64) -> Timestamp {
@@ -171,11 +179,13 @@ mod tests {
 
     #[test]
     fn a_value_may_hold_several_keys_while_they_are_replaced() {
-        let count = |text: &str, kind| keys_of(text, hmac::HMAC_SHA256, kind).map(|keys| keys.len());
+        let count = |text: &str, kind| keys_of(text, hmac(kind)).map(|keys| keys.len());
         assert_eq!(count("one", KeyText::Plain), Ok(1));
         assert_eq!(count("new old", KeyText::Plain), Ok(3), "each, and the whole as it stands");
         assert_eq!(count("whsec_bmV3\nwhsec_b2xk", KeyText::Standard), Ok(2));
         assert!(count("whsec_***", KeyText::Standard).is_err());
         assert!(count(" ", KeyText::Standard).is_err());
+        assert_eq!((count("00ff", KeyText::Hex), count("AA==", KeyText::Base64)), (Ok(1), Ok(1)));
+        assert!(count("0g", KeyText::Hex).is_err() && count("*", KeyText::Base64).is_err());
     }
 }

@@ -4,6 +4,7 @@
 //! payloads as the flow's trigger says and hands them to the engine.
 
 mod body;
+mod challenge;
 mod keys;
 mod payload;
 mod poll;
@@ -12,6 +13,7 @@ mod probe;
 mod reply;
 mod routes;
 pub(crate) mod schedule;
+mod sent;
 mod server;
 mod ticking;
 mod verify;
@@ -42,6 +44,8 @@ pub struct TriggerOptions {
     /// Where senders reach the control API, such as `https://sinew.example.com`; runs are at `/v1/runs/<id>` below it.
     /// Without it their addresses are given without a host.
     pub public_url: Option<String>,
+    /// Where senders reach this listener, such as `https://hooks.example.com`; some sign the URL that they call.
+    pub hooks_url: Option<String>,
     /// Where the secrets are that deliveries are signed with.
     pub secrets: Arc<dyn SecretSource>,
     /// Who is told of polls that fail.
@@ -53,7 +57,14 @@ pub struct TriggerOptions {
 impl TriggerOptions {
     /// The usual limits, with nobody told of polls that fail.
     pub fn new(listen: SocketAddr, secrets: Arc<dyn SecretSource>) -> Self {
-        Self { listen, public_url: None, secrets, monitor: None, limits: ListenLimits::default() }
+        Self {
+            listen,
+            public_url: None,
+            hooks_url: None,
+            secrets,
+            monitor: None,
+            limits: ListenLimits::default(),
+        }
     }
 }
 

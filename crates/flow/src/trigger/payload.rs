@@ -7,6 +7,8 @@ use sinew_stdx::Json;
 
 /// Fields of one form.
 const FIELDS_MAX: usize = 1000;
+/// The same, those that come several times counted each time.
+const PAIRS_MAX: usize = 10_000;
 
 /// Reads a body by its `Content-Type`; what is no form is taken for JSON. The error is for the sender.
 pub(crate) fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Json, String> {
@@ -29,10 +31,8 @@ pub(crate) fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Json, String> {
 /// The fields of a form in their order; a name that comes several times has an array of texts.
 fn form(body: &[u8]) -> Result<Json, String> {
     let mut fields: Vec<(String, Vec<Json>)> = Vec::new();
-    for pair in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
-        let at = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
-        let name = decode(&pair[..at])?;
-        let value = Json::string(&decode(pair.get(at + 1..).unwrap_or_default())?);
+    for (name, value) in pairs(body)? {
+        let value = Json::string(&value);
         match fields.iter_mut().find(|(known, _)| *known == name) {
             Some((_, values)) => values.push(value),
             None => fields.push((name, vec![value])),
@@ -49,6 +49,19 @@ fn form(body: &[u8]) -> Result<Json, String> {
         })
         .collect();
     Ok(Json::object(fields.iter().map(|(name, value)| (name.as_str(), value))))
+}
+
+/// The fields of a form as they come.
+pub(crate) fn pairs(body: &[u8]) -> Result<Vec<(String, String)>, String> {
+    let mut pairs = Vec::new();
+    for pair in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+        let at = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
+        pairs.push((decode(&pair[..at])?, decode(pair.get(at + 1..).unwrap_or_default())?));
+        if pairs.len() > PAIRS_MAX {
+            return Err(format!("the form has more than {PAIRS_MAX} fields"));
+        }
+    }
+    Ok(pairs)
 }
 
 fn decode(text: &[u8]) -> Result<String, String> {

@@ -4,12 +4,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sinew_mapping::{Expression, Limits, Moment, Scope};
-use sinew_model::{Answer, EventName, Flow, Principal, PrincipalKind, Snapshot, Trace, Trigger, Webhook};
+use http::Method;
+use sinew_mapping::{Limits, Moment, Scope};
+use sinew_model::{
+    Answer, EventName, Flow, Principal, PrincipalKind, Snapshot, Told, Trace, Trigger, Webhook,
+};
 use sinew_stdx::{Json, Timestamp};
 use sinew_vault::SecretSource;
 
+use super::challenge::Challenger;
 use super::reply::Rejection;
+use super::sent::Sent;
 use super::verify::{Repeat, Verifier};
 use crate::Submission;
 
@@ -25,9 +30,10 @@ pub(crate) struct Routes {
 /// The webhook of one flow.
 pub(crate) struct Route {
     flow: Arc<Flow>,
-    event: Option<(EventName, Expression)>,
+    event: Option<(EventName, Told)>,
     principal: Principal,
     pub(crate) verifier: Verifier,
+    pub(crate) challenger: Option<Challenger>,
     pub(crate) body_max: u64,
     pub(crate) answer: Answer,
 }
@@ -55,20 +61,37 @@ impl Route {
             event: webhook.event.clone().zip(webhook.event_of.clone()),
             principal: Principal::new(PrincipalKind::Consumer, Arc::clone(&webhook.path)),
             verifier: Verifier::new(webhook, secrets),
+            challenger: webhook.challenge.clone().map(|c| Challenger::new(c, webhook.token.clone(), secrets)),
             body_max: webhook.body_max.0,
             answer: webhook.answer,
             flow,
         }
     }
 
+    /// Whether requests of this method are for it.
+    pub(crate) fn takes(&self, method: &Method) -> bool {
+        method == Method::POST || self.challenger.as_ref().is_some_and(|challenger| challenger.takes(method))
+    }
+
     /// Whether the payload is of the event that starts this flow.
-    pub(crate) fn is_wanted(&self, payload: &Json, now: Timestamp) -> Result<bool, Rejection> {
-        let Some((wanted, event_of)) = &self.event else { return Ok(true) };
-        let limits = Limits { time: EVENT_TIME_MAX, ..Limits::default() };
-        let name = event_of
-            .evaluate(&Scope::root(payload), Moment { now, seed: 0 }, &limits)
-            .map_err(|e| Rejection::unacceptable(format!("the event's name cannot be read: {e}")))?;
-        Ok(name.and_then(|name| name.to::<String>().ok()).is_some_and(|name| name == wanted.as_str()))
+    pub(crate) fn is_wanted(
+        &self,
+        sent: &Sent<'_>,
+        payload: &Json,
+        now: Timestamp,
+    ) -> Result<bool, Rejection> {
+        let Some((wanted, told)) = &self.event else { return Ok(true) };
+        let name = match told {
+            Told::Source(source) => sent.text(source, None),
+            Told::Payload(expression) => {
+                let limits = Limits { time: EVENT_TIME_MAX, ..Limits::default() };
+                let name = expression
+                    .evaluate(&Scope::root(payload), Moment { now, seed: 0 }, &limits)
+                    .map_err(|e| Rejection::unacceptable(format!("the event's name cannot be read: {e}")))?;
+                name.and_then(|name| name.to::<String>().ok())
+            }
+        };
+        Ok(name.is_some_and(|name| name == wanted.as_str()))
     }
 
     /// The work that a payload stands for; `None` if the flow does not want it.

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request};
 use hyper::body::Incoming;
 use parking_lot::RwLock;
@@ -17,6 +18,7 @@ use super::payload;
 use super::probe::Readiness;
 use super::reply::{self, Rejection, Reply};
 use super::routes::{Route, Routes};
+use super::sent::Sent;
 use crate::{Admission, Engine, RunEnd, Submission};
 
 /// What all deliveries share.
@@ -27,6 +29,7 @@ pub(crate) struct Hooks {
     bodies: BodyReader,
     readiness: Readiness,
     runs_url: String,
+    own_url: Option<String>,
 }
 
 impl Hooks {
@@ -39,6 +42,7 @@ impl Hooks {
             bodies: BodyReader::new(options.limits.bodies_max, options.limits.body_patience),
             readiness: Readiness::default(),
             runs_url: format!("{}/v1/runs/", public_url.trim_end_matches('/')),
+            own_url: options.hooks_url,
         };
         hooks.follow();
         hooks
@@ -80,17 +84,44 @@ async fn deliver(hooks: &Arc<Hooks>, request: Request<Incoming>, trace: Trace) -
     let route = find(hooks, &request)?;
     let (head, body) = request.into_parts();
     let body = hooks.bodies.read(body, route.body_max).await?;
-    let now = hooks.engine.clock().now();
-    let repeat = route.verifier.verify(&head.headers, &body.bytes, now)?;
-    let payload = payload::parse(&head.headers, &body.bytes).map_err(Rejection::unacceptable)?;
+    let read = read(hooks, &route, &head, &body.bytes, trace)?;
     drop(body);
-    if !route.is_wanted(&payload, now)? {
-        return Ok(reply::ignored());
+    match read {
+        Read::Answered(reply) => Ok(reply),
+        Read::Work(submission) => submit(hooks, route.answer, *submission).await,
     }
-    let Some(submission) = route.submission(payload, repeat, trace, now)? else {
-        return Ok(reply::ignored());
-    };
-    submit(hooks, route.answer, submission).await
+}
+
+/// What a request comes to before anything is kept.
+enum Read {
+    Answered(Reply),
+    Work(Box<Submission>),
+}
+
+fn read(hooks: &Hooks, route: &Route, head: &Parts, body: &[u8], trace: Trace) -> Result<Read, Rejection> {
+    let sent = Sent::new(head, body, hooks.own_url.as_deref());
+    let now = hooks.engine.clock().now();
+    let challenger = route.challenger.as_ref().filter(|challenger| challenger.is_meant(&sent));
+    if let Some(challenger) = challenger.filter(|challenger| !challenger.is_signed()) {
+        return challenger.answer(&sent, &route.verifier, now).map(Read::Answered);
+    }
+    if head.method != Method::POST && challenger.is_none() {
+        return Err(wrong_method(&head.method));
+    }
+    let repeat = route.verifier.verify(&sent, now)?;
+    if let Some(challenger) = challenger {
+        return challenger.answer(&sent, &route.verifier, now).map(Read::Answered);
+    }
+    let payload = payload::parse(&head.headers, body).map_err(Rejection::unacceptable)?;
+    if !route.is_wanted(&sent, &payload, now)? {
+        return Ok(Read::Answered(reply::ignored()));
+    }
+    let submission = route.submission(payload, repeat, trace, now)?;
+    Ok(submission.map_or_else(|| Read::Answered(reply::ignored()), |work| Read::Work(Box::new(work))))
+}
+
+fn wrong_method(method: &Method) -> Rejection {
+    Rejection::new(405, trigger::WRONG_METHOD, format!("deliveries come by POST, not {method}"))
 }
 
 fn find(hooks: &Hooks, request: &Request<Incoming>) -> Result<Arc<Route>, Rejection> {
@@ -98,9 +129,8 @@ fn find(hooks: &Hooks, request: &Request<Incoming>) -> Result<Arc<Route>, Reject
     let route = path.strip_prefix("/hooks/").and_then(|name| hooks.routes.read().find(name));
     let route =
         route.ok_or_else(|| Rejection::new(404, trigger::NO_SUCH_HOOK, "no flow listens at this path"))?;
-    if request.method() != Method::POST {
-        let detail = format!("deliveries come by POST, not {}", request.method());
-        return Err(Rejection::new(405, trigger::WRONG_METHOD, detail));
+    if !route.takes(request.method()) {
+        return Err(wrong_method(request.method()));
     }
     Ok(route)
 }

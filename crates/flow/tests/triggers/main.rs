@@ -6,5 +6,6 @@ mod alerts;
 mod clocks;
 mod http;
 mod polls;
+mod senders;
 mod webhooks;
 mod world;

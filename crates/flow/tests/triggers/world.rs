@@ -107,6 +107,7 @@ impl World {
         monitor.attach(engine.clone());
         let mut options = TriggerOptions::new("127.0.0.1:0".parse().unwrap(), secrets);
         options.public_url = Some("https://sinew.example.com/".to_owned());
+        options.hooks_url = Some("https://hooks.example.com".to_owned());
         options.monitor = Some(Arc::clone(&monitor));
         options.limits = ListenLimits { body_patience: Duration::from_millis(300), ..options.limits };
         let triggers = Triggers::start(engine.clone(), options).unwrap();

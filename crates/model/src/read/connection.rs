@@ -59,7 +59,13 @@ static CONNECTION: Record = Record {
             "Headers sent with every call. Credentials belong under `auth`.",
         )
         .like("{ Accept-Language: en }"),
-        optional("webhook_secret", Shape::Secret, "What the system signs its webhooks with."),
+        optional(
+            "webhook_secret",
+            Shape::OneOrList(&Shape::Secret),
+            "What the system signs its webhooks with; a list while one replaces another.",
+        )
+        .like("[secret:crm/hook, secret:crm/hook-before]"),
+        optional("webhook_token", Shape::Secret, "What the system knows when it asks whether a receiver is there."),
     ]],
 };
 
@@ -140,7 +146,8 @@ pub(crate) fn read(root: &Node, reader: &mut Reader<'_>) -> Option<Connection> {
         egress: fields.record("egress").map(egress).unwrap_or_default(),
         response_max: fields.size("response_max")?,
         headers,
-        webhook_secret: fields.secret("webhook_secret"),
+        webhook_secret: fields.secrets("webhook_secret"),
+        webhook_token: fields.secret("webhook_token"),
     })
 }
 

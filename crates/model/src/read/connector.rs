@@ -7,12 +7,12 @@ use crate::raw::Node;
 use crate::shape::{
     CONNECTOR_NAME, HEADER, OPERATION_ID, Record, Resource, Shape, VERSION, default, optional, required,
 };
-use crate::{Connector, ConnectorId, Effect, ErrorShape, Operation, OperationId, Probe, WebhookHabit};
+use crate::{Connector, ConnectorId, Effect, ErrorShape, Operation, OperationId, Probe, Told, WebhookHabit};
 
 use super::fields::Fields;
 use super::operation::{self, OPERATION};
 use super::reader::{Names, Reader};
-use super::{parameters, verify};
+use super::{challenge, parameters, source, verify};
 
 pub(crate) static RESOURCE: Resource = Resource {
     kind: "Connector",
@@ -74,14 +74,30 @@ static ERRORS: Record = Record {
 
 static WEBHOOKS: Record = Record {
     name: "webhooks",
-    doc: "How the system sends webhooks: expressions over the payload.",
+    doc: "How the system sends webhooks: expressions over the payload, or where something stands in a delivery.",
     fields: &[&[
         required("verify", verify::SHAPE, "How it proves that it is the sender."),
-        optional("event", Shape::Expression, "The event's name.").like("event"),
-        optional("id", Shape::Expression, "The delivery's id, by which repeated deliveries are one run.")
-            .like("event_id"),
+        optional(
+            "challenge",
+            challenge::SHAPE,
+            "How it finds out whether a receiver is there before it sends events.",
+        ),
+        optional("event", TOLD, "The event's name.").like("event"),
+        optional("id", TOLD, "The delivery's id, by which repeated deliveries are one run.").like("event_id"),
     ]],
 };
+
+/// An expression over the payload, or where the text stands: `{ header: X-Event }`.
+pub(crate) const TOLD: Shape = Shape::ShortOr(&Shape::Expression, &source::SOURCE);
+
+/// Reads a field of the shape [`TOLD`].
+pub(crate) fn told(fields: Fields<'_>, name: &str, reader: &mut Reader<'_>) -> Option<Told> {
+    let node = fields.node(name)?;
+    if node.scalar().is_some() {
+        return reader.expression(node, Names::Any).map(Told::Payload);
+    }
+    source::of(node).map(Told::Source)
+}
 
 /// The id of a connector document, if it can be told.
 pub(crate) fn id_of(root: &Node) -> Option<ConnectorId> {
@@ -114,9 +130,10 @@ pub(crate) fn read(root: &Node, reader: &mut Reader<'_>) -> Option<Connector> {
         message: errors.node("message").and_then(|node| reader.expression(node, Names::Any)),
     });
     let webhooks = fields.record("webhooks").and_then(|webhooks| {
-        let event = webhooks.node("event").and_then(|node| reader.expression(node, Names::Any));
-        let id = webhooks.node("id").and_then(|node| reader.expression(node, Names::Any));
-        Some(WebhookHabit { verify: verify::read(webhooks)?, event, id })
+        let event = told(webhooks, "event", reader);
+        let id = told(webhooks, "id", reader);
+        let challenge = challenge::read(webhooks, reader);
+        Some(WebhookHabit { verify: verify::read(webhooks, reader)?, challenge, event, id })
     });
     Some(Connector {
         id: id_of(root)?,

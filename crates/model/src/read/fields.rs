@@ -109,6 +109,14 @@ impl<'a> Fields<'a> {
         SecretRef::new(self.said(name)?)
     }
 
+    /// The secret, or those of a list.
+    pub(crate) fn secrets(self, name: &str) -> Vec<SecretRef> {
+        match self.items(name) {
+            [] => self.secret(name).into_iter().collect(),
+            items => items.iter().filter_map(|item| SecretRef::new(item.text()?)).collect(),
+        }
+    }
+
     /// The meaning of the field's word.
     pub(crate) fn word<T: Words>(self, name: &str) -> Option<T> {
         if let Some(Shape::Word(words)) = self.record.field(name).map(|field| field.shape) {

@@ -3,6 +3,7 @@
 
 mod auth;
 mod call;
+mod challenge;
 mod channel;
 mod connection;
 mod connector;
@@ -14,12 +15,14 @@ mod owner;
 mod parameters;
 mod project;
 mod reader;
+mod source;
 mod step;
 mod step_shape;
 #[cfg(test)]
 pub(crate) mod testing;
 mod trigger;
 pub(crate) mod url;
+mod vendors;
 mod verify;
 
 pub use project::{SourceFile, flow_from_source, json_schema, json_schema_of, kinds, load, reference};

@@ -11,13 +11,15 @@ use crate::shape::{
     optional, required, word, words,
 };
 use crate::{
-    Answer, Dedupe, Effect, EventName, EventTrigger, Missed, Poll, Schedule, Trigger, Verify, Webhook,
+    Answer, Challenge, Connection, Dedupe, Effect, EventName, EventTrigger, Missed, Poll, Schedule, Told,
+    Trigger, Verify, Webhook,
 };
 
 use super::call::{self, CALL, PAGES};
+use super::connector::{self, TOLD};
 use super::fields::Fields;
 use super::reader::{Names, Reader};
-use super::verify;
+use super::{challenge, verify};
 
 /// What starts a flow.
 pub(crate) const SHAPE: Shape = Shape::WordOr(MANUAL, &Shape::Record(&TRIGGER));
@@ -72,11 +74,17 @@ static WEBHOOK: Record = Record {
                 verify::SHAPE,
                 "How the sender is verified; must be said, here or by the connector. `none` is said in so many words.",
             ),
-            optional("secret", Shape::Secret, "What with, if not the connection's `webhook_secret`.")
-                .like("secret:forms/hook"),
+            optional(
+                "secret",
+                Shape::OneOrList(&Shape::Secret),
+                "What with, if not the connection's `webhook_secret`; a list while one replaces another.",
+            )
+            .like("secret:forms/hook"),
+            optional("challenge", challenge::SHAPE, "How the sender finds out whether a receiver is there, if not as the connector says."),
+            optional("token", Shape::Secret, "What the sender knows when it does so, if not the connection's `webhook_token`."),
             optional("event", Shape::Name(&EVENT_NAME), "Only events of this name start a run; others are answered 200 and left.")
                 .like("deal.updated"),
-            optional("event_of", Shape::Expression, "Gives the event's name, if not the connector.").like("type"),
+            optional("event_of", TOLD, "Gives the event's name, if not the connector.").like("type"),
         ],
         FILTER,
         &[
@@ -153,7 +161,8 @@ pub(crate) fn read(flow: Fields<'_>, reader: &mut Reader<'_>) -> Option<Trigger>
     }
     let trigger = flow.record("trigger")?;
     match trigger.alternative()? {
-        ("webhook", _) => webhook(trigger.record("webhook")?, flow, reader).map(Trigger::Webhook),
+        ("webhook", _) => webhook(trigger.record("webhook")?, flow, reader)
+            .map(|webhook| Trigger::Webhook(Box::new(webhook))),
         ("schedule", _) => schedule(trigger.record("schedule")?, reader).map(Trigger::Schedule),
         ("poll", _) => poll(trigger.record("poll")?, reader).map(Trigger::Poll),
         _ => {
@@ -220,19 +229,19 @@ fn dedupe(fields: Fields<'_>, reader: &mut Reader<'_>) -> Option<Dedupe> {
     Some(Dedupe { key: over_payload(dedupe.node("key"), reader)?, window: dedupe.duration("window")? })
 }
 
-fn webhook(fields: Fields<'_>, flow: Fields<'_>, reader: &mut Reader<'_>) -> Option<Webhook> {
-    let filter = Filter::read(fields, reader);
-    let own_event_of = over_payload(fields.node("event_of"), reader);
-    let connection = match fields.node("connection") {
-        Some(node) => Some(reader.connection(node.text()?, &node.place)?),
-        None => None,
-    };
-    let habit = connection.as_ref().and_then(|connection| connection.connector.webhooks.as_ref());
-    let verify = match (fields.node("verify"), habit) {
-        (Some(_), _) => verify::read(fields)?,
-        (None, Some(habit)) => habit.verify.clone(),
+/// How the sender is verified: as the trigger says, else as the connector does; one of them has to.
+fn verify_of(
+    fields: Fields<'_>,
+    flow: Fields<'_>,
+    connection: Option<&Connection>,
+    reader: &mut Reader<'_>,
+) -> Option<Verify> {
+    let habit = connection.and_then(|connection| connection.connector.webhooks.as_ref());
+    match (fields.node("verify"), habit) {
+        (Some(_), _) => verify::read(fields, reader),
+        (None, Some(habit)) => Some(habit.verify.clone()),
         (None, None) => {
-            let help = match &connection {
+            let help = match connection {
                 Some(connection) => format!(
                     "the connector `{}` does not say how it signs webhooks; give `verify:` here",
                     connection.connector.id
@@ -243,13 +252,25 @@ fn webhook(fields: Fields<'_>, flow: Fields<'_>, reader: &mut Reader<'_>) -> Opt
             reader.out.push(
                 Diagnostic::error(config::UNVERIFIED_WEBHOOK, message).at(flow.place("trigger")).help(help),
             );
-            return None;
+            None
         }
+    }
+}
+
+fn webhook(fields: Fields<'_>, flow: Fields<'_>, reader: &mut Reader<'_>) -> Option<Webhook> {
+    let filter = Filter::read(fields, reader);
+    let own_event_of = event_of(fields, reader);
+    let connection = match fields.node("connection") {
+        Some(node) => Some(reader.connection(node.text()?, &node.place)?),
+        None => None,
     };
-    let secret = fields
-        .secret("secret")
-        .or_else(|| connection.as_ref().and_then(|connection| connection.webhook_secret.clone()));
-    if verify != Verify::None && secret.is_none() && fields.node("secret").is_none() {
+    let habit = connection.as_ref().and_then(|connection| connection.connector.webhooks.as_ref());
+    let verify = verify_of(fields, flow, connection.as_deref(), reader)?;
+    let mut secrets = fields.secrets("secret");
+    if let (true, Some(connection)) = (fields.node("secret").is_none(), &connection) {
+        secrets.clone_from(&connection.webhook_secret);
+    }
+    if verify != Verify::None && secrets.is_empty() && fields.node("secret").is_none() {
         let place =
             fields.entry("verify").or(fields.entry("connection")).map(|entry| entry.name_place.clone());
         reader.out.push(
@@ -272,19 +293,68 @@ fn webhook(fields: Fields<'_>, flow: Fields<'_>, reader: &mut Reader<'_>) -> Opt
             .help("give `event_of`, an expression over the payload"),
         );
     }
-    let by_delivery = || habit.and_then(|habit| habit.id.clone()).map(|key| Dedupe { key, window: WINDOW });
+    let (by_payload, delivery_id) = match habit.and_then(|habit| habit.id.clone()) {
+        Some(Told::Payload(key)) => (Some(Dedupe { key, window: WINDOW }), None),
+        Some(Told::Source(source)) => (None, Some(source)),
+        None => (None, None),
+    };
+    let token = fields.secret("token").or_else(|| connection.as_ref()?.webhook_token.clone());
+    let challenge = match fields.node("challenge") {
+        Some(_) => challenge::read(fields, reader),
+        None => habit.and_then(|habit| habit.challenge.clone()),
+    };
+    check_challenge(challenge.as_ref(), &verify, token.is_some(), fields, reader);
     Some(Webhook {
         path: Arc::from(fields.said("path").or(flow.said("name"))?),
         verify,
-        secret,
+        secrets,
+        challenge,
+        token,
+        delivery_id,
         event: fields.said("event").and_then(|name| EventName::new(name).ok()),
         event_of,
         when: filter.when,
         key: filter.key,
-        dedupe: if fields.node("dedupe").is_some() { filter.dedupe } else { by_delivery() },
+        dedupe: if fields.node("dedupe").is_some() { filter.dedupe } else { by_payload },
         answer: fields.duration("wait").map_or(Answer::Accepted, Answer::Result),
         body_max: fields.size("body_max")?,
     })
+}
+
+fn event_of(fields: Fields<'_>, reader: &mut Reader<'_>) -> Option<Told> {
+    let told = connector::told(fields, "event_of", reader)?;
+    if let (Told::Payload(expression), Some(node)) = (&told, fields.node("event_of")) {
+        check_root(node, expression, reader);
+    }
+    Some(told)
+}
+
+/// A challenge that asks for what is not there could never be answered.
+fn check_challenge(
+    challenge: Option<&Challenge>,
+    verify: &Verify,
+    has_token: bool,
+    fields: Fields<'_>,
+    reader: &mut Reader<'_>,
+) {
+    let Some(challenge) = challenge else { return };
+    let place = || {
+        fields
+            .entry("challenge")
+            .or(fields.entry("connection"))
+            .map_or_else(|| fields.all().place.clone(), |entry| entry.name_place.clone())
+    };
+    if challenge.token.is_some() && !has_token {
+        let message = "the sender's challenge holds a token, but nothing says which";
+        let help = "give `token: secret:path/name` here, or `webhook_token` in the connection";
+        reader.out.push(Diagnostic::error(config::UNVERIFIED_WEBHOOK, message).at(place()).help(help));
+    }
+    if challenge.signed && *verify == Verify::None {
+        let message = "the sender's challenge is signed, but deliveries are not verified";
+        reader
+            .out
+            .push(Diagnostic::error(config::UNVERIFIED_WEBHOOK, message).at(place()).help("give `verify:`"));
+    }
 }
 
 fn schedule(fields: Fields<'_>, reader: &mut Reader<'_>) -> Option<Schedule> {

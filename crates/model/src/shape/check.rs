@@ -11,6 +11,11 @@ pub(crate) fn check_resource(root: &Node, resource: &'static Resource, place: &P
     check_record(root, resource.record, resource.kind, place, &["kind"], out);
 }
 
+/// Checks a map against a record that is no resource.
+pub(crate) fn check_record_node(node: &Node, record: &'static Record, out: &mut Diagnostics) {
+    check_record(node, record, record.name, &node.place, &[], out);
+}
+
 /// `place` is where to point when something is missing.
 fn check(node: &Node, shape: Shape, what: &str, place: &Place, out: &mut Diagnostics) {
     if node.scalar().is_some_and(|scalar| scalar.unset) {
@@ -20,10 +25,18 @@ fn check(node: &Node, shape: Shape, what: &str, place: &Place, out: &mut Diagnos
         Shape::Record(record) => check_record(node, record, what, place, &[], out),
         Shape::Variants(variants) => check_variants(node, variants, what, place, out),
         Shape::List(item) => check_list(node, *item, what, out),
+        Shape::OneOrList(item) => match &node.value {
+            Value::List(_) => check_list(node, *item, what, out),
+            _ => check(node, *item, what, place, out),
+        },
         Shape::Table(name, value) => check_table(node, name, *value, what, out),
         Shape::Named(name, value) => check_named(node, name, *value, what, out),
         Shape::WordOr(words, other) => match (node.text(), other) {
             (Some(text), _) if words.iter().any(|w| w.word == text) => {}
+            (Some(text), Shape::WordOr(more, Shape::Record(_))) if !more.iter().any(|w| w.word == text) => {
+                let all: Vec<Word> = words.iter().chain(*more).copied().collect();
+                unknown_word(node, text, &all, what, out);
+            }
             (Some(text), Shape::Record(_) | Shape::Variants(_)) => unknown_word(node, text, words, what, out),
             _ => check(node, *other, what, place, out),
         },
@@ -333,7 +346,7 @@ fn missing_field(field: &'static Field, what: &str, place: &Place, out: &mut Dia
     );
 }
 
-fn unknown_word(node: &Node, text: &str, words: &'static [Word], what: &str, out: &mut Diagnostics) {
+fn unknown_word(node: &Node, text: &str, words: &[Word], what: &str, out: &mut Diagnostics) {
     let diagnostic = Diagnostic::error(config::UNKNOWN_WORD, format!("`{what}` cannot be `{}`", cut(text)))
         .at(node.place.clone());
     out.push(match did_you_mean(text, words.iter().map(|w| w.word)) {

@@ -126,6 +126,10 @@ fn of(shape: Shape, definitions: &mut Map<String, Value>) -> Value {
         }
         Shape::Word(list) => words(list),
         Shape::List(item) => json!({ "type": "array", "items": of(*item, definitions) }),
+        Shape::OneOrList(item) => {
+            let one = of(*item, definitions);
+            json!({ "anyOf": [one, { "type": "array", "minItems": 1, "items": one }] })
+        }
         Shape::Table(name, value) => json!({
             "type": "object",
             "propertyNames": { "pattern": name.pattern },

@@ -6,12 +6,13 @@ mod json_schema;
 mod reference;
 mod suggest;
 
-pub(crate) use check::{check_resource, variant_of};
+pub(crate) use check::{check_record_node, check_resource, variant_of};
 pub(crate) use json_schema::{resource_schema, schema};
 pub(crate) use reference::reference;
 pub(crate) use suggest::{closest, did_you_mean};
 
 use crate::name::{self, ConnectorId, InvalidName};
+use crate::{FieldPath, Part};
 
 /// A kind of resource.
 pub(crate) struct Resource {
@@ -105,6 +106,8 @@ pub(crate) enum Shape {
     Word(&'static [Word]),
     /// A list.
     List(&'static Shape),
+    /// A value, or a list of such values.
+    OneOrList(&'static Shape),
     /// A map from names to values.
     Table(&'static NameShape, &'static Shape),
     /// A map with known fields.
@@ -192,6 +195,8 @@ name_shapes! {
     CALLED = "a connection and one of its operations", "^[a-z][a-z0-9-]{0,62}\\.[A-Za-z][A-Za-z0-9_]{0,62}$", called;
     HEADER = "the name of a header", "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", header;
     FIELD = "the name of a field", "^.+$", field;
+    BODY_FIELD = "a field of a body, like `data.id`", "^[^.]+(\\.[^.]+)*$", body_field;
+    SIGNED = "what is signed, like `{timestamp}.{body}`", "^.+$", signed;
     OPERATION_PATH = "a path", "^/.*$", operation_path;
     HOOK_PATH = "a path below `/hooks/`", "^[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*$", hook_path;
 }
@@ -220,6 +225,21 @@ fn header(text: &str) -> Result<(), InvalidName> {
 
 fn field(text: &str) -> Result<(), InvalidName> {
     if text.is_empty() { invalid(text, "it is empty") } else { Ok(()) }
+}
+
+fn body_field(text: &str) -> Result<(), InvalidName> {
+    let ok = FieldPath::new(text).is_some();
+    if ok { Ok(()) } else { invalid(text, "parts are separated by single dots, like `data.items.0.id`") }
+}
+
+fn signed(text: &str) -> Result<(), InvalidName> {
+    match Part::template(text) {
+        Ok(_) => Ok(()),
+        Err(_) => invalid(
+            text,
+            "in braces stand method, url, path, query, body, timestamp, form, header:Name or field:a.b",
+        ),
+    }
 }
 
 fn operation_path(text: &str) -> Result<(), InvalidName> {

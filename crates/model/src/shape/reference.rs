@@ -79,6 +79,7 @@ fn value(shape: Shape) -> String {
         Shape::Boolean => "`true` or `false`".into(),
         Shape::Word(words) => spelt(words),
         Shape::List(item) => format!("list of {}", value(*item)),
+        Shape::OneOrList(item) => format!("{} or a list of such", value(*item)),
         Shape::Table(name, item) => format!("map from {} to {}", name.what, value(*item)),
         Shape::Named(name, item) => {
             format!("list of `name: {}`, where the name is {}", value(*item), name.what)
@@ -95,22 +96,29 @@ fn spelt(words: &'static [Word]) -> String {
 }
 
 fn meanings(shape: Shape) -> String {
-    let words = match shape {
-        Shape::Word(words) | Shape::WordOr(words, _) => words,
-        Shape::List(Shape::Word(words)) => *words,
+    let (words, more) = match shape {
+        Shape::Word(words) => (words, String::new()),
+        Shape::WordOr(words, other) => (words, meanings(*other)),
+        Shape::List(Shape::Word(words)) => (*words, String::new()),
         _ => return String::new(),
     };
-    words.iter().fold(String::new(), |mut text, word| {
+    let mut text = words.iter().fold(String::new(), |mut text, word| {
         let _ = write!(text, "<br>`{}`: {}", word.word, cell(word.doc));
         text
-    })
+    });
+    text.push_str(&more);
+    text
 }
 
 fn records(shape: Shape, found: &mut Vec<&'static Record>) {
     match shape {
         Shape::Record(record) | Shape::ShortOr(_, record) => found.push(record),
         Shape::Variants(variants) => found.extend(variants.records),
-        Shape::List(item) | Shape::Table(_, item) | Shape::Named(_, item) | Shape::WordOr(_, item) => {
+        Shape::List(item)
+        | Shape::OneOrList(item)
+        | Shape::Table(_, item)
+        | Shape::Named(_, item)
+        | Shape::WordOr(_, item) => {
             records(*item, found);
         }
         _ => {}

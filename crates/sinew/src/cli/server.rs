@@ -22,6 +22,9 @@ pub struct Serve {
     /// How callers of webhooks reach the control API, such as `https://sinew.example.com`; runs' addresses begin with it.
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
+    /// How senders of webhooks reach this server, such as `https://hooks.example.com`; needed where they sign the URL.
+    #[arg(long, value_name = "URL", env = "SINEW_HOOKS_URL", value_parser = http_url)]
+    pub hooks_url: Option<String>,
     /// Files of `NAME=value` lines that add to the environment.
     #[arg(long, value_name = "FILE")]
     pub env_file: Vec<PathBuf>,
@@ -90,4 +93,15 @@ fn retention(text: &str) -> Result<Retention, String> {
 /// A duration, such as `20s`.
 pub(super) fn span(text: &str) -> Result<Duration, String> {
     parse_duration(text).map_err(|e| e.to_string())
+}
+
+/// The beginning of a URL, without a slash at its end.
+fn http_url(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    match rest.map(|rest| rest.trim_end_matches('/')) {
+        Some(rest) if !rest.is_empty() && !rest.contains(['?', '#', '@', ' ']) => {
+            Ok(text.trim_end_matches('/').to_owned())
+        }
+        _ => Err("write it like https://hooks.example.com".to_owned()),
+    }
 }

@@ -31,7 +31,7 @@ fn missing(snapshot: &Snapshot, secrets: &dyn SecretSource) -> Option<String> {
 fn referenced(snapshot: &Snapshot) -> BTreeSet<SecretRef> {
     let mut all = BTreeSet::new();
     for connection in snapshot.connections.values() {
-        all.extend(connection.webhook_secret.clone());
+        all.extend(connection.webhook_secret.iter().chain(&connection.webhook_token).cloned());
         all.extend(connection.auth.secrets().into_iter().cloned());
     }
     for channel in snapshot.channels.values() {
@@ -45,7 +45,7 @@ fn referenced(snapshot: &Snapshot) -> BTreeSet<SecretRef> {
     }
     for flow in snapshot.flows.values() {
         if let Trigger::Webhook(webhook) = &flow.trigger {
-            all.extend(webhook.secret.clone());
+            all.extend(webhook.secrets.iter().chain(&webhook.token).cloned());
         }
     }
     all

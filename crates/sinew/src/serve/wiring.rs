@@ -77,6 +77,7 @@ async fn serve(
     }
 
     let folders = Folders::new(&options.projects, environment.variables());
+    let folders = folders.unreached(options.hooks_url.is_none());
     let snapshot = Arc::new(load(&folders, output)?);
     let secrets = environment.secrets(options.secrets.as_deref(), options.sandbox);
     credentials::warn_of_missing(&snapshot, &*secrets);
@@ -163,6 +164,7 @@ fn triggers(
 ) -> Result<RunningTriggers, CliError> {
     let mut listening = TriggerOptions::new(options.listen, secrets);
     listening.public_url.clone_from(&options.public_url);
+    listening.hooks_url.clone_from(&options.hooks_url);
     listening.monitor = Some(Arc::clone(monitor));
     Triggers::start(engine.clone(), listening).map_err(|e| {
         CliError::new(Exit::Machine, e.code(), e.to_string()).help("choose another with `--listen`")

@@ -6,6 +6,10 @@ pub mod document;
 mod example;
 pub mod openapi;
 mod schema;
+pub mod soap;
+pub mod wsdl;
+pub mod xml;
+mod xsd;
 
 pub use example::example_of;
 pub use schema::{InvalidSchema, Schema, Violation};

@@ -5,6 +5,8 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it speaks on the terminal")]
 
 mod openapi;
+mod pairs;
+mod wsdl;
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -15,7 +17,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 /// The kinds of documents that are read; each is a file here.
-const KINDS: &[Kind] = &[openapi::KIND];
+const KINDS: &[Kind] = &[openapi::KIND, wsdl::KIND, pairs::KIND];
 
 /// A kind of documents.
 #[derive(Clone, Copy)]
@@ -175,6 +177,10 @@ fn documents(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
 fn line_and_name(kind: &Kind, file: &Path) -> (String, String) {
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let folder = file.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    if kind.folder.contains('/') {
+        let name = if kind.folder.ends_with("pairs") { folder.unwrap_or_default() } else { name };
+        return (kind.folder.to_owned(), name);
+    }
     let folder = folder.unwrap_or_else(|| kind.folder.to_owned());
     match name.split_once("__") {
         Some((line, rest)) if folder == kind.folder => (line.to_owned(), rest.to_owned()),

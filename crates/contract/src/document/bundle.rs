@@ -86,7 +86,7 @@ fn target(reference: &str, file: &str, wanted: &mut Vec<String>) -> Option<Strin
 }
 
 /// A path as it is seen from the document's folder, from how a file refers to it.
-fn joined(file: &str, path: &str) -> String {
+pub(crate) fn joined(file: &str, path: &str) -> String {
     if path.contains("://") {
         return path.to_owned();
     }

@@ -7,6 +7,7 @@ use std::fmt;
 
 use serde_json::Value;
 
+pub(crate) use bundle::joined;
 pub use bundle::{MissingFile, bundle};
 
 /// What a document may be at most. Beyond any of these it is refused, never cut.

@@ -15,6 +15,26 @@ const ASKING: &[&str] = &["search", "query", "find", "lookup", "list", "count"];
 const REMOVING: &[&str] =
     &["delete", "remove", "destroy", "purge", "erase", "void", "cancel", "revoke", "terminate", "wipe"];
 
+/// Words that say of an operation without a method that it only asks. (What is read over HTTP has a method that says so.)
+const READING: &[&str] = &[
+    "get", "read", "retrieve", "fetch", "describe", "show", "view", "browse", "select", "is", "has", "check",
+    "ping", "echo",
+];
+
+impl Effect {
+    /// The effect as far as an operation's name tells.
+    pub(crate) fn of_name(name: &str) -> Self {
+        let first = first_word(name);
+        if REMOVING.contains(&&*first) {
+            Self::Destructive
+        } else if READING.contains(&&*first) || ASKING.contains(&&*first) {
+            Self::Read
+        } else {
+            Self::Write
+        }
+    }
+}
+
 /// Guesses the effect from method and names; who imports corrects it where it is wrong. The verb is looked for where
 /// authors put it: as the first word of the id, or as the last segment of the path.
 pub(super) fn guess(method: &str, path: &str, id: &str) -> Effect {
@@ -67,5 +87,14 @@ mod tests {
         check("POST", "/v1/users:delete", "users_del", Effect::Destructive);
         check("POST", "/x", "cancel-order", Effect::Destructive);
         check("DELETE", "/x", "x", Effect::Destructive);
+    }
+
+    #[test]
+    fn a_name_alone_tells_the_effect() {
+        let check = |name, wanted| assert_eq!(Effect::of_name(name), wanted, "{name}");
+        check("GetBalance", Effect::Read);
+        check("getterAdd", Effect::Write);
+        check("VoidInvoice", Effect::Destructive);
+        check("CreateInvoice", Effect::Write);
     }
 }

@@ -26,6 +26,7 @@ pub use body::{Body, Content};
 pub use effect::Effect;
 pub use event::Event;
 pub use input::{Input, InputBody};
+pub(crate) use names::{Ids, Origin};
 pub use operation::{Operation, Response};
 pub use parameter::{Location, Parameter, Style};
 pub use security::{Grant, OAuthFlow, SchemeKind, SecurityScheme};

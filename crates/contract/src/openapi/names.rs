@@ -9,11 +9,11 @@ const CUT: usize = LENGTH_MAX - 9;
 
 /// The ids that are taken.
 #[derive(Default)]
-pub(super) struct Ids(HashSet<String>);
+pub(crate) struct Ids(HashSet<String>);
 
 /// How an operation came to its id.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(crate) enum Origin {
     /// Its author's, as one word.
     Given,
     /// From method and path: the author gave none.
@@ -24,7 +24,7 @@ pub(super) enum Origin {
 
 impl Ids {
     /// The id of an operation.
-    pub(super) fn take(
+    pub(crate) fn take(
         &mut self,
         given: Option<&str>,
         tag: Option<&str>,

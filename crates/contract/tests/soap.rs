@@ -460,3 +460,32 @@ fn spoiled_documents_and_messages_end_in_an_error_or_an_operation() {
         let _ = wsdl.given(&wsdl.operations[0], None, &chance.spoiled(&message));
     }
 }
+
+#[test]
+fn what_is_large_on_purpose_is_done_soon() {
+    let begin = std::time::Instant::now();
+    // Half a million different elements where none is described.
+    let wsdl = taking("<xs:sequence/>");
+    let many = (0..400_000).map(|n| format!("<e{n}/>")).collect::<Vec<_>>().concat();
+    assert!(answered(&wsdl, &envelope(&format!("<RunResponse>{many}</RunResponse>"))).is_ok());
+    // Groups that stand for themselves, twice each time.
+    let group = r#"<xs:group name="G"><xs:sequence><xs:group ref="t:G"/><xs:element name="e" type="xs:int"/><xs:group ref="t:G"/></xs:sequence></xs:group>
+        <xs:attributeGroup name="A"><xs:attributeGroup ref="t:A"/><xs:attribute name="a"/><xs:attributeGroup ref="t:A"/></xs:attributeGroup>
+        <xs:complexType name="C"><xs:complexContent><xs:extension base="t:C"><xs:attributeGroup ref="t:A"/></xs:extension></xs:complexContent></xs:complexType>
+        <xs:element name="Run"><xs:complexType><xs:sequence><xs:group ref="t:G"/><xs:element name="c" type="t:C"/></xs:sequence></xs:complexType></xs:element>"#;
+    let circles = service(group);
+    Schema::compile(circles.input(&circles.operations[0])).unwrap();
+    sent(&circles, &json!({"e": [1, 2]}));
+    // Thousands of types, each derived from the one before.
+    let types = (1..4000).map(|n| {
+        format!(r#"<xs:complexType name="T{n}"><xs:complexContent><xs:extension base="t:T{}"/></xs:complexContent></xs:complexType>"#, n - 1)
+    });
+    let chain = service(&format!(
+        r#"<xs:complexType name="T0"><xs:sequence><xs:element name="x" type="xs:int"/></xs:sequence></xs:complexType>{}
+           <xs:element name="Run" type="t:T0"/>"#,
+        types.collect::<Vec<_>>().concat(),
+    ));
+    assert!(chain.input(&chain.operations[0]).to_string().len() < 50 << 20);
+    sent(&chain, &json!({"$type": "T50", "x": 1}));
+    assert!(begin.elapsed().as_secs() < 30, "{:?}", begin.elapsed());
+}

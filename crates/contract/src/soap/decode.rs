@@ -9,6 +9,7 @@ use crate::xml::{Element, Name, Node, ns};
 use crate::xsd::{Field, Form, Shape, TypeId, Types, braced};
 
 use super::SoapError;
+use super::gathered::Gathered;
 use super::generic::attribute_key;
 use super::scalar;
 use super::tree::Tree;
@@ -70,7 +71,7 @@ impl<'t, 'e> Decoder<'t, 'e> {
         let actual = self.actual(element, declared);
         let is_nil = matches!(element.attribute_of(ns::XSI, "nil").map(str::trim), Some("true" | "1"));
         match types.form(actual) {
-            Form::Any => self.generic(element),
+            Form::Any => self.generic_content(element),
             _ if is_nil && element.attributes.iter().all(|(name, _)| is_plumbing(name)) => Ok(Tree::Null),
             Form::Simple => {
                 if let Some(binary) = self.included(element) {
@@ -81,7 +82,7 @@ impl<'t, 'e> Decoder<'t, 'e> {
                 }
                 if element.elements().next().is_some() {
                     // Not what the schema says; what it is then is told as it stands.
-                    return self.generic(element);
+                    return self.generic_content(element);
                 }
                 Ok(scalar::read(types, actual, &element.text(), element))
             }
@@ -90,12 +91,12 @@ impl<'t, 'e> Decoder<'t, 'e> {
                     let items = element.elements().map(|child| self.value(child, item));
                     return items.collect::<Result<_, _>>().map(Tree::List);
                 }
-                let mut fields = Vec::new();
+                let mut fields = Gathered::default();
                 if types.real(actual) != types.real(declared) {
-                    fields.push(("$type".to_owned(), Tree::Text(types.label(actual, declared))));
+                    fields.put("$type", Tree::Text(types.label(actual, declared)));
                 }
                 self.object(element, &shape, is_nil, &mut fields)?;
-                Ok(Tree::Map(fields))
+                Ok(fields.map())
             }
         }
     }
@@ -106,12 +107,9 @@ impl<'t, 'e> Decoder<'t, 'e> {
         let Some(stated) = element.attribute_of(ns::XSI, "type") else { return declared };
         let name = element.qualified(stated);
         let by_name = types.named(&name).filter(|id| types.derives(*id, declared));
-        let found = by_name.or_else(|| {
-            let derived = types.derivations(declared);
-            derived
-                .into_iter()
-                .find(|id| types.of(*id).name.as_ref().is_some_and(|of| of.local == name.local))
-        });
+        let found = by_name
+            .or_else(|| types.labelled(&name.local, declared))
+            .filter(|id| types.derives(*id, declared));
         match found {
             Some(of) if types.real(of) != types.any() => of,
             _ => declared,
@@ -147,20 +145,20 @@ impl<'t, 'e> Decoder<'t, 'e> {
         element: &'e Element,
         shape: &Shape,
         is_nil: bool,
-        fields: &mut Vec<(String, Tree)>,
+        fields: &mut Gathered,
     ) -> Result<(), SoapError> {
         for (name, value) in &element.attributes {
             match shape.attribute(name) {
                 Some(attribute) => {
                     let value = scalar::read(self.types, attribute.of, value, element);
-                    fields.push((attribute.key.clone(), value));
+                    fields.put(&attribute.key, value);
                 }
                 None if is_plumbing(name) || self.is_target(name, value) => {}
-                None => fields.push((attribute_key(name), Tree::Text(value.to_string()))),
+                None => fields.put(&attribute_key(name), Tree::Text(value.to_string())),
             }
         }
         if is_nil {
-            fields.push(("$nil".to_owned(), Tree::Bool(true)));
+            fields.put("$nil", Tree::Bool(true));
             return Ok(());
         }
         if let Some(text) = shape.text.filter(|_| shape.is_text()) {
@@ -168,18 +166,18 @@ impl<'t, 'e> Decoder<'t, 'e> {
                 Some(binary) => Tree::Text(binary),
                 None => scalar::read(self.types, text, &element.text(), element),
             };
-            fields.push(("$text".to_owned(), value));
+            fields.put("$text", value);
             return Ok(());
         }
         let text = element.text();
         let has_text = !text.trim().is_empty();
         if has_text && shape.mixed && element.elements().next().is_some() {
             let content = self.typed_content(element, shape)?;
-            fields.push(("$content".to_owned(), content));
+            fields.put("$content", content);
             return Ok(());
         }
         if has_text {
-            fields.push(("$text".to_owned(), Tree::Text(text)));
+            fields.put("$text", Tree::Text(text));
         }
         self.children(element, shape, fields)
     }
@@ -193,7 +191,7 @@ impl<'t, 'e> Decoder<'t, 'e> {
         &mut self,
         element: &'e Element,
         shape: &Shape,
-        fields: &mut Vec<(String, Tree)>,
+        fields: &mut Gathered,
     ) -> Result<(), SoapError> {
         let mut order = Vec::new();
         let mut any = Vec::new();
@@ -202,7 +200,7 @@ impl<'t, 'e> Decoder<'t, 'e> {
                 Some(field) => {
                     let value = self.value(child, field.of)?;
                     order.push(field);
-                    add(fields, field, value);
+                    fields.add(&field.key, field.repeated, value);
                 }
                 None if shape.any => {
                     any.push(Tree::Map(vec![(braced(&child.name), self.free_value(child)?)]));
@@ -210,16 +208,16 @@ impl<'t, 'e> Decoder<'t, 'e> {
                 // The service knows more than its description.
                 None => {
                     let value = self.free_value(child)?;
-                    push(fields, child.name.local.to_string(), value);
+                    fields.push(child.name.local.to_string(), value);
                 }
             }
         }
         if shape.free_order && !follows(shape, &order) {
             let order = order.iter().map(|field| Tree::Text(field.key.clone()));
-            fields.push(("$order".to_owned(), Tree::List(order.collect())));
+            fields.put("$order", Tree::List(order.collect()));
         }
         if !any.is_empty() {
-            fields.push(("$any".to_owned(), Tree::List(any)));
+            fields.put("$any", Tree::List(any));
         }
         Ok(())
     }
@@ -290,26 +288,6 @@ fn follows(shape: &Shape, order: &[&Field]) -> bool {
         walk(shape, item, &mut left, &mut out);
     }
     out.len() == order.len() && out.iter().zip(order).all(|(one, other)| *one == other.key)
-}
-
-/// Adds an occurrence of a field.
-fn add(fields: &mut Vec<(String, Tree)>, field: &Field, value: Tree) {
-    match fields.iter_mut().find(|(key, _)| *key == field.key) {
-        Some((_, Tree::List(items))) if field.repeated => items.push(value),
-        // One more than the schema allows.
-        Some((_, known)) => *known = Tree::List(vec![std::mem::replace(known, Tree::Null), value]),
-        None if field.repeated => fields.push((field.key.clone(), Tree::List(vec![value]))),
-        None => fields.push((field.key.clone(), value)),
-    }
-}
-
-/// Adds a value under a key that may be there already.
-pub(super) fn push(fields: &mut Vec<(String, Tree)>, key: String, value: Tree) {
-    match fields.iter_mut().find(|(known, _)| *known == key) {
-        Some((_, Tree::List(items))) => items.push(value),
-        Some((_, known)) => *known = Tree::List(vec![std::mem::replace(known, Tree::Null), value]),
-        None => fields.push((key, value)),
-    }
 }
 
 /// Attributes that say how a value is written, not what it is.

@@ -285,7 +285,7 @@ impl<'t> Encoder<'t> {
     fn children(&mut self, name: &Name, shape: &Shape, given: &[(String, Tree)]) -> Written {
         let mut waiting = Waiting { queues: HashMap::new(), any: VecDeque::new(), extra: Vec::new() };
         for (key, value) in given.iter().filter(|(key, _)| !key.starts_with(['@', '$'])) {
-            if let Some(at) = shape.fields.iter().position(|field| field.key == *key) {
+            if let Some(at) = shape.keyed_at(key) {
                 waiting.queues.insert(at, self.occurrences(&shape.fields[at], value));
             } else if key.starts_with('{') {
                 waiting.extra.push((key, value));
@@ -301,7 +301,7 @@ impl<'t> Encoder<'t> {
         }
         if let Some((_, Tree::List(order))) = given.iter().find(|(key, _)| key == "$order") {
             for key in order.iter().filter_map(Tree::text) {
-                if let Some(at) = shape.fields.iter().position(|field| field.key == key) {
+                if let Some(at) = shape.keyed_at(key) {
                     self.next(shape, &mut waiting, at, 1)?;
                 }
             }

@@ -8,8 +8,9 @@ use crate::wsdl::{Body, DeclaredFault, Message, Operation, Part, SoapVersion};
 use crate::xml::{self, Element, ns};
 use crate::xsd::Types;
 
-use super::decode::{Decoder, push};
+use super::decode::Decoder;
 use super::encode::Encoder;
+use super::gathered::Gathered;
 use super::security::{self, UsernameToken};
 use super::tree::Tree;
 use super::{Answer, SoapError, fault, multipart};
@@ -278,7 +279,7 @@ pub(super) fn read(
         read_headers(&mut decoder, message, &root, fields)?;
         for (part, id) in message.attachments.iter().zip(&split.order) {
             if let Some(bytes) = split.attachments.get(id) {
-                push(fields, part.key.clone(), Tree::Text(BASE64.encode(bytes)));
+                fields.push((part.key.clone(), Tree::Text(BASE64.encode(bytes))));
             }
         }
     }
@@ -343,23 +344,27 @@ fn parts_of<'e>(
     parts: &[Part],
     around: &'e Element,
 ) -> Result<Tree, SoapError> {
-    let mut fields = Vec::new();
+    let mut fields = Gathered::default();
+    let mut come: Vec<&str> = Vec::new();
     for child in around.elements() {
         // Of several parts of one name, the first that has not come yet.
-        let is_new = |part: &&Part| !fields.iter().any(|(key, _): &(String, Tree)| *key == part.key);
+        let is_new = |part: &&Part| !come.contains(&part.key.as_str());
         let named = |part: &&Part| part.name.local == child.name.local;
         let exact = |part: &&Part| part.name == child.name;
         let found =
             parts.iter().filter(is_new).find(exact).or_else(|| parts.iter().filter(is_new).find(named));
         if let Some(part) = found.or_else(|| parts.iter().find(named)) {
             let value = decoder.value(child, part.of)?;
-            push(&mut fields, part.key.clone(), value);
+            if !come.contains(&part.key.as_str()) {
+                come.push(&part.key);
+            }
+            fields.push(part.key.clone(), value);
         } else {
             let value = decoder.free_value(child)?;
-            push(&mut fields, child.name.local.to_string(), value);
+            fields.push(child.name.local.to_string(), value);
         }
     }
-    Ok(Tree::Map(fields))
+    Ok(fields.map())
 }
 
 fn read_headers<'e>(

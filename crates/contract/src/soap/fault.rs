@@ -6,7 +6,8 @@ use crate::wsdl::DeclaredFault;
 use crate::xml::{Element, ns};
 
 use super::SoapError;
-use super::decode::{Decoder, push};
+use super::decode::Decoder;
+use super::gathered::Gathered;
 use super::tree::Tree;
 
 /// Whose fault a fault is, as its sender says.
@@ -101,7 +102,7 @@ fn read_detail<'e>(
     declared: &[DeclaredFault],
 ) -> Result<(Option<String>, Option<Tree>), SoapError> {
     let mut name = None;
-    let mut fields = Vec::new();
+    let mut fields = Gathered::default();
     for child in detail.elements() {
         let exact = declared.iter().find(|fault| fault.detail.name == child.name);
         let fault =
@@ -113,11 +114,12 @@ fn read_detail<'e>(
             }
             None => decoder.free_value(child)?,
         };
-        push(&mut fields, child.name.local.to_string(), value);
+        fields.push(child.name.local.to_string(), value);
     }
     let text = detail.text();
     if fields.is_empty() && !text.trim().is_empty() {
-        fields.push(("$text".to_owned(), Tree::Text(text.trim().to_owned())));
+        fields.put("$text", Tree::Text(text.trim().to_owned()));
     }
-    Ok((name, (!fields.is_empty()).then_some(Tree::Map(fields))))
+    let detail = if fields.is_empty() { None } else { Some(fields.map()) };
+    Ok((name, detail))
 }

@@ -10,8 +10,9 @@ use crate::xsd::{braced, parse_name};
 use std::fmt::Write as _;
 
 use super::SoapError;
-use super::decode::{Decoder, is_plumbing, push};
+use super::decode::{Decoder, is_plumbing};
 use super::encode::Encoder;
+use super::gathered::Gathered;
 use super::tree::Tree;
 use crate::xsd::Shape;
 
@@ -159,14 +160,15 @@ impl<'e> Decoder<'_, 'e> {
         value
     }
 
-    fn generic_content(&mut self, element: &'e Element) -> Result<Tree, SoapError> {
+    pub(super) fn generic_content(&mut self, element: &'e Element) -> Result<Tree, SoapError> {
         let element = self.referred(element);
         if let Some(binary) = self.included(element) {
             return Ok(Tree::Text(binary));
         }
-        let attributes = element.attributes.iter().filter(|(name, _)| !is_plumbing(name));
-        let mut fields: Vec<(String, Tree)> =
-            attributes.map(|(name, value)| (attribute_key(name), Tree::Text(value.to_string()))).collect();
+        let mut fields = Gathered::default();
+        for (name, value) in element.attributes.iter().filter(|(name, _)| !is_plumbing(name)) {
+            fields.put(&attribute_key(name), Tree::Text(value.to_string()));
+        }
         let is_nil = matches!(element.attribute_of(ns::XSI, "nil"), Some("true" | "1"));
         let has_elements = element.elements().next().is_some();
         let text = element.text();
@@ -176,11 +178,11 @@ impl<'e> Decoder<'_, 'e> {
                 (true, false) => Tree::Text(text),
                 (false, nil) => {
                     if nil {
-                        fields.push(("$nil".to_owned(), Tree::Bool(true)));
+                        fields.put("$nil", Tree::Bool(true));
                     } else if !text.is_empty() {
-                        fields.push(("$text".to_owned(), Tree::Text(text)));
+                        fields.put("$text", Tree::Text(text));
                     }
-                    Tree::Map(fields)
+                    fields.map()
                 }
             });
         }
@@ -188,13 +190,13 @@ impl<'e> Decoder<'_, 'e> {
             for child in element.elements() {
                 let key = free_key(element, child);
                 let value = self.free_value(child)?;
-                push(&mut fields, key, value);
+                fields.push(key, value);
             }
         } else {
             let content = self.mixed(element)?;
-            fields.push(("$content".to_owned(), content));
+            fields.put("$content", content);
         }
-        Ok(Tree::Map(fields))
+        Ok(fields.map())
     }
 
     /// Text and elements in their order.

@@ -7,6 +7,7 @@ mod decode;
 mod encode;
 mod envelope;
 mod fault;
+mod gathered;
 mod generic;
 mod multipart;
 mod scalar;

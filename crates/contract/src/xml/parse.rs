@@ -25,6 +25,8 @@ impl Default for XmlLimits {
     }
 }
 
+/// Attributes of one element at most.
+const ATTRIBUTES_MAX: usize = 1000;
 /// Namespaces declared at one place at most: each name is looked up among them.
 const DECLARED_MAX: usize = 512;
 
@@ -183,7 +185,11 @@ impl<'t> Parser<'t> {
         let line = self.line();
         let mut scope = self.open.last().map(|outer| outer.scope.clone()).unwrap_or_default();
         let mut attributes: Vec<(String, Box<str>)> = Vec::new();
-        for attribute in start.attributes() {
+        for (count, attribute) in start.attributes().enumerate() {
+            // Each is compared with those before it.
+            if count >= ATTRIBUTES_MAX {
+                return Err(format!("an element has more than {ATTRIBUTES_MAX} attributes"));
+            }
             let attribute = attribute.map_err(|error| format!("not XML: {error}"))?;
             let key = std::str::from_utf8(attribute.key.as_ref()).map_err(|error| error.to_string())?;
             let raw = std::str::from_utf8(&attribute.value).map_err(|error| error.to_string())?;
@@ -333,5 +339,7 @@ mod tests {
         assert!(refused(&format!("<r>{}</r>", "<a/>".repeat(600_000))).contains("more than 500000"));
         let declared = (0..600).map(|n| format!(" xmlns:n{n}='u'")).collect::<Vec<_>>().concat();
         assert!(refused(&format!("<a{declared}/>")).contains("512 namespaces"));
+        let attributes = (0..200_000).map(|n| format!(" a{n}=''")).collect::<Vec<_>>().concat();
+        assert!(refused(&format!("<a{attributes}/>")).contains("1000 attributes"));
     }
 }

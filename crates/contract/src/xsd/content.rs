@@ -28,6 +28,8 @@ pub(crate) struct Shape {
     /// The type of the text, if there are no elements but a text.
     pub(crate) text: Option<TypeId>,
     pub(crate) fields: Vec<Field>,
+    /// The first field of each local name.
+    by_local: HashMap<Arc<str>, usize>,
     /// How fields follow one another.
     pub(crate) items: Vec<Item>,
     /// There may be text between the elements.
@@ -213,10 +215,12 @@ impl Maker<'_> {
                 self.shape.text = Some(id);
                 return Vec::new();
             }
-            _ => {
-                // What has elements and extends `xs:anyType` says nothing of that by it.
+            TypeKind::Complex(_) => {
+                self.shape.any = true;
                 return Vec::new();
             }
+            // What has elements and extends `xs:anyType` says nothing of that by it.
+            _ => return Vec::new(),
         };
         let mut items = Vec::new();
         if let Some(base) = &complex.base {
@@ -266,6 +270,7 @@ impl Maker<'_> {
     fn restrict(&mut self, complex: &Complex) {
         if matches!(complex.content, Content::Particle(_) | Content::Empty) {
             self.shape.fields.clear();
+            self.shape.by_local.clear();
             self.by_name.clear();
             self.shape.any = false;
         }
@@ -359,7 +364,7 @@ impl Maker<'_> {
         if let Some(at) = self.by_name.get(&element.name) {
             return *at;
         }
-        let rival = self.shape.fields.iter().any(|field| field.key == *element.name.local);
+        let rival = self.shape.by_local.contains_key(&element.name.local);
         let key = if rival { braced(&element.name) } else { element.name.local.to_string() };
         self.shape.fields.push(Field {
             key,
@@ -373,6 +378,7 @@ impl Maker<'_> {
         });
         let at = self.shape.fields.len() - 1;
         self.by_name.insert(element.name.clone(), at);
+        self.shape.by_local.entry(Arc::clone(&element.name.local)).or_insert(at);
         at
     }
 }
@@ -386,13 +392,25 @@ impl Shape {
     /// The field that an element of this name stands for: by its whole name, else by its local name alone, since many
     /// services do not keep to their own namespaces.
     pub(crate) fn field(&self, name: &Name) -> Option<&Field> {
-        let exact = self.fields.iter().find(|field| field.name == *name);
-        exact.or_else(|| self.fields.iter().find(|field| field.name.local == name.local))
+        let first = self.fields.get(*self.by_local.get(&name.local)?)?;
+        if first.name == *name {
+            return Some(first);
+        }
+        self.fields.iter().find(|field| field.name == *name).or(Some(first))
     }
 
     /// The field of a name in JSON.
     pub(crate) fn keyed(&self, key: &str) -> Option<&Field> {
-        self.fields.iter().find(|field| field.key == key)
+        self.keyed_at(key).map(|at| &self.fields[at])
+    }
+
+    /// Which field it is.
+    pub(crate) fn keyed_at(&self, key: &str) -> Option<usize> {
+        match self.by_local.get(key) {
+            Some(at) => Some(*at),
+            None if key.starts_with('{') => self.fields.iter().position(|field| field.key == key),
+            None => None,
+        }
     }
 
     /// The declared attribute of a name.

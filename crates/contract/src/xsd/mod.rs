@@ -8,7 +8,8 @@ mod pattern;
 mod read;
 mod settle;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::sync::OnceLock;
 
 use crate::xml::{Name, ns};
@@ -209,6 +210,8 @@ pub(crate) struct Types {
     substitutes: HashMap<ElementId, Vec<ElementId>>,
     /// Named types that are derived from another, directly.
     derived: HashMap<TypeId, Vec<TypeId>>,
+    /// Named types by their local names.
+    by_local: HashMap<Arc<str>, Vec<TypeId>>,
     any: Option<TypeId>,
     forms: Vec<OnceLock<Form>>,
 }
@@ -374,46 +377,43 @@ impl Types {
     /// The named types that are derived from a type, however far, in the order of the documents.
     pub(crate) fn derivations(&self, id: TypeId) -> Vec<TypeId> {
         let id = self.real(id);
-        let mut found = Vec::new();
+        let mut found = BTreeSet::new();
         let mut wanted = vec![id];
         while let Some(next) = wanted.pop() {
             for derived in self.derived.get(&next).into_iter().flatten() {
-                if *derived != id && !found.contains(derived) {
-                    found.push(*derived);
+                if *derived != id && found.insert(*derived) {
                     wanted.push(*derived);
                 }
             }
         }
-        found.sort_unstable();
-        found
+        found.into_iter().collect()
     }
 
     /// What a type is called in JSON: by its local name if no other that could stand at its place has it.
     pub(crate) fn label(&self, id: TypeId, declared: TypeId) -> String {
         let Some(name) = &self.of(id).name else { return String::new() };
-        let rivals = self.derivations(declared);
-        let same = |other: &TypeId| {
-            self.real(*other) != self.real(id)
-                && self.of(*other).name.as_ref().is_some_and(|of| of.local == name.local)
-        };
-        let ambiguous = rivals.iter().chain([&declared]).any(same);
+        let same = |other: &TypeId| self.real(*other) != self.real(id) && self.derives(*other, declared);
+        let ambiguous = self.called(&name.local).iter().any(same);
         if ambiguous { name.to_string() } else { name.local.to_string() }
     }
 
     /// The type that is meant by a label where another is declared.
     pub(crate) fn labelled(&self, label: &str, declared: TypeId) -> Option<TypeId> {
-        let candidates = self.derivations(declared);
-        let named = |id: &TypeId| {
-            let name = self.of(*id).name.as_ref();
-            name.is_some_and(|name| &*name.local == label || name.to_string() == label)
-        };
-        let found = std::iter::once(declared).chain(candidates).find(named);
-        found.or_else(|| self.named(&parse_name(label))).or_else(|| {
-            // Where anything may stand, a type is found by its local name if there is one such type.
-            let mut all = self.type_names.iter().filter(|(name, _)| &*name.local == label);
-            let only = all.next().map(|(_, id)| *id);
-            only.filter(|_| all.next().is_none())
-        })
+        if label.starts_with('{') {
+            return self.named(&parse_name(label));
+        }
+        let all = self.called(label);
+        let derived = all.iter().find(|of| self.derives(**of, declared));
+        // Where anything may stand, a type is found by its local name if there is one such type.
+        derived
+            .or(if all.len() == 1 { all.first() } else { None })
+            .copied()
+            .or_else(|| self.named(&Name::new(ns::XSD, label)))
+    }
+
+    /// The types of a local name.
+    fn called(&self, local: &str) -> &[TypeId] {
+        self.by_local.get(local).map(Vec::as_slice).unwrap_or_default()
     }
 }
 

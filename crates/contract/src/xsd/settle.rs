@@ -92,6 +92,12 @@ impl Types {
 
     /// Who may stand in for whom.
     fn index(&mut self) {
+        for (at, def) in self.all.iter().enumerate() {
+            let is_own = !matches!(def.kind, TypeKind::Undefined | TypeKind::Same(_) | TypeKind::Builtin(_));
+            if let Some(name) = def.name.as_ref().filter(|_| is_own && at > 0) {
+                self.by_local.entry(Arc::clone(&name.local)).or_default().push(TypeId(at as u32));
+            }
+        }
         for at in 0..self.elements.len() {
             let id = ElementId(at as u32);
             if self.element_names.get(&self.elements[at].name) != Some(&id) {

@@ -14,6 +14,7 @@ mod problem;
 mod project;
 mod run;
 mod server;
+mod subscriber;
 mod words;
 
 pub use alert::{Alert, AlertList, AlertQuery};
@@ -31,9 +32,14 @@ pub use run::{
     RunPage, RunQuery, RunStart, RunStarted, RunWait, RunWatch,
 };
 pub use server::{Backup, BackupDone, Done, Health, Stats};
+pub use subscriber::{
+    DeliveryAttempt, EventDelivery, EventDeliveryDetail, EventDeliveryPage, EventDeliveryQuery, EventReplay,
+    EventReplayed, ReceiverToken, ReceiverTokenAsk, SecretRotation, Subscriber, SubscriberList,
+    SubscriberMade, SubscriberSecret, SubscriberSpec,
+};
 pub use words::{
-    Access, AlertKind, BreakerState, DeadStatus, EntryKind, HealthStatus, Reason, RunStatus, Severity,
-    WaitKind,
+    Access, AlertKind, BreakerState, DeadStatus, EntryKind, EventDeliveryStatus, HealthStatus, Reason,
+    RunStatus, Severity, SubscriberState, WaitKind,
 };
 
 /// The OpenAPI 3.1 document of this API, as it is checked in; a test of `control` keeps it true.

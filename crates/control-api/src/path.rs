@@ -35,6 +35,32 @@ pub const RELOAD: &str = "/v1/reload";
 /// Copies the store.
 pub const BACKUP: &str = "/v1/backup";
 
+/// Subscribers to events.
+pub const SUBSCRIBERS: &str = "/v1/subscribers";
+/// What receivers see of their own.
+pub const RECEIVER: &str = "/v1/receiver";
+
+/// One subscriber.
+pub fn subscriber(name: &str) -> String {
+    format!("{SUBSCRIBERS}/{name}")
+}
+
+/// Something of one subscriber, or to be done to it: `deliveries`, `enable`, `disable`, `secret`, `rotate-secret`,
+/// `token`, `replay`.
+pub fn subscriber_do(name: &str, what: &str) -> String {
+    format!("{SUBSCRIBERS}/{name}/{what}")
+}
+
+/// One delivery of a subscriber.
+pub fn delivery(name: &str, id: &str) -> String {
+    format!("{SUBSCRIBERS}/{name}/deliveries/{id}")
+}
+
+/// Something of the receiver's own: `deliveries`, `deliveries/ID`, `enable`, `secret`, `rotate-secret`, `replay`.
+pub fn receiver_do(what: &str) -> String {
+    format!("{RECEIVER}/{what}")
+}
+
 /// One run.
 pub fn run(id: &str) -> String {
     format!("{RUNS}/{id}")

@@ -159,6 +159,30 @@ words! {
         TimeBudget = "time_budget",
         /// Answers depart from the contract.
         Drift = "drift",
+        /// A subscriber does not take its deliveries.
+        Delivery = "delivery",
+    }
+
+    /// How a subscriber to events stands.
+    SubscriberState {
+        /// Deliveries are taken, or none was tried yet.
+        Active = "active",
+        /// The last attempts failed.
+        Failing = "failing",
+        /// Nothing is sent until it is enabled.
+        Disabled = "disabled",
+    }
+
+    /// Where the delivery of an event stands.
+    EventDeliveryStatus {
+        /// It is to be made, or tried again.
+        Pending = "pending",
+        /// It waits for an earlier one with its key.
+        Blocked = "blocked",
+        /// It was made.
+        Delivered = "delivered",
+        /// It was given up; a replay takes it up.
+        GivenUp = "given_up",
     }
 
     /// What may be done with a connection.

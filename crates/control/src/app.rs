@@ -5,6 +5,7 @@ use std::time::Instant;
 use axum::Router;
 use parking_lot::Mutex;
 use sinew_flow::Engine;
+use sinew_flow::deliver::Deliveries;
 use sinew_stdx::Timestamp;
 use sinew_store::Store;
 use tokio::net::TcpListener;
@@ -22,6 +23,8 @@ pub struct ControlOptions {
     pub meters: Arc<Meters>,
     /// Who may ask.
     pub token: ControlToken,
+    /// What subscribers to events are sent.
+    pub deliveries: Arc<Deliveries>,
     /// Names that this server goes by, besides addresses and `localhost`.
     pub hosts: Vec<String>,
 }
@@ -37,6 +40,7 @@ pub(crate) struct Inner {
     pub(crate) reloader: Arc<Reloader>,
     pub(crate) meters: Arc<Meters>,
     pub(crate) token: ControlToken,
+    pub(crate) deliveries: Arc<Deliveries>,
     pub(crate) hosts: Vec<String>,
     pub(crate) since: Instant,
     /// Whether the store took a write when it was last tried; whoever asks often, without a token, does not write often.
@@ -46,13 +50,14 @@ pub(crate) struct Inner {
 impl Control {
     /// The API over an engine.
     pub fn new(options: ControlOptions) -> Self {
-        let ControlOptions { engine, reloader, meters, token, hosts } = options;
+        let ControlOptions { engine, reloader, meters, token, deliveries, hosts } = options;
         Self {
             inner: Arc::new(Inner {
                 engine,
                 reloader,
                 meters,
                 token,
+                deliveries,
                 hosts,
                 since: Instant::now(),
                 probed: Mutex::default(),

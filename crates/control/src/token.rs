@@ -54,10 +54,14 @@ impl ControlToken {
 
     /// The token of a data folder; made at the first start, readable by its owner only.
     pub fn of_folder(folder: &Path) -> Result<Self, TokenError> {
-        let path = Self::file(folder);
-        match Self::read(&path) {
+        Self::kept(&Self::file(folder))
+    }
+
+    /// What a file keeps, such as a key that others are derived from; made if it is not there, readable by its owner only.
+    pub fn kept(path: &Path) -> Result<Self, TokenError> {
+        match Self::read(path) {
             Err(TokenError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                Self::make(&path)
+                Self::make(path)
             }
             found => found,
         }
@@ -93,7 +97,7 @@ impl ControlToken {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
         // Written beside and renamed, so that a crash leaves no half token behind.
-        let fresh = path.with_extension("token.new");
+        let fresh = path.with_extension("new");
         let _ = std::fs::remove_file(&fresh);
         let mut file =
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh).map_err(failed)?;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use sinew_call::{Caller, CallerOptions, SystemClock, Trust};
 use sinew_control::{Control, ControlOptions, ControlToken, Meters, Project, Reloader};
 use sinew_diag::Diagnostics;
+use sinew_flow::deliver::{Deliveries, DeliveryOptions, RootKey};
 use sinew_flow::{Engine, EngineOptions};
 use sinew_model::{Snapshot, SourceFile, load};
 use sinew_store_sqlite::{SqliteOptions, SqliteStore};
@@ -83,11 +84,22 @@ impl Api {
         };
         let engine = Engine::start(options, snapshot).await.unwrap();
         let reloader = Reloader::new(engine.clone(), project.clone(), Vec::new());
+        let deliveries = Deliveries::start(DeliveryOptions {
+            engine: engine.clone(),
+            secrets: Arc::new(ChainedSecrets::new(Vec::new())),
+            root: RootKey::new("a root for tests"),
+            trust: Trust::default(),
+            monitor: None,
+            seed: 3,
+        })
+        .await
+        .unwrap();
         let control = Control::new(ControlOptions {
             engine,
             reloader: Arc::new(reloader),
             meters,
             token: ControlToken::new(TOKEN).unwrap(),
+            deliveries,
             hosts: vec!["sinew.internal".to_owned()],
         });
         Self { control, project, _folder: folder }
@@ -393,4 +405,68 @@ async fn the_served_api_ends_when_it_is_told() {
     running.stop(Duration::from_secs(10)).await;
     assert!(tokio::net::TcpStream::connect(address).await.is_err(), "it still listens");
     drop(idle);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscriber_is_made_by_the_operator_and_seen_by_its_receiver_alone() {
+    let api = Api::start().await;
+    let owner = json!({ "team": "t", "contact": "c@example.com", "runbook": "r.md" });
+    let spec = |name: &str| json!({ "name": name, "owner": owner, "url": "https://partner.example.com/h", "events": ["*"] });
+    let made = api.post("/v1/subscribers", spec("partner")).await;
+    assert!(made["secret"].as_str().unwrap().starts_with("whsec_"));
+    api.post("/v1/subscribers", spec("other")).await;
+    assert_eq!(api.get("/v1/subscribers").await["items"].as_array().unwrap().len(), 2);
+    assert_eq!(api.refused(Method::POST, "/v1/subscribers", "{}").await.0, 422);
+    assert_eq!(api.refused(Method::POST, "/v1/subscribers", "[]").await.0, 400);
+    assert_eq!(api.refused(Method::GET, "/v1/subscribers/nobody", "").await.0, 404);
+    api.post("/v1/subscribers/partner/disable", json!({})).await;
+    api.post("/v1/events", json!({ "event": "order.paid", "payload": { "n": 1 } })).await;
+
+    let as_receiver = async |method: Method, path: &str, token: &str, body: &str| {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "127.0.0.1:7401")
+            .header("authorization", format!("Bearer {token}"))
+            .body(Body::from(body.to_owned()))
+            .unwrap();
+        let (status, _, body) = api.send(request).await;
+        (status.as_u16(), serde_json::from_slice::<Value>(&body).unwrap())
+    };
+    let token = made["token"].as_str().unwrap();
+    let (status, own) = as_receiver(Method::GET, "/v1/receiver", token, "").await;
+    assert_eq!(
+        (status, own["name"].as_str(), own["state"].as_str()),
+        (200, Some("partner"), Some("disabled"))
+    );
+    let (_, page) = as_receiver(Method::GET, "/v1/receiver/deliveries", token, "").await;
+    assert_eq!(
+        (page["items"].as_array().unwrap().len(), page["items"][0]["status"].as_str()),
+        (1, Some("pending"))
+    );
+    let id = page["items"][0]["id"].as_str().unwrap();
+    let (status, detail) =
+        as_receiver(Method::GET, &format!("/v1/receiver/deliveries/{id}"), token, "").await;
+    assert_eq!((status, detail["delivery"]["event"].as_str()), (200, Some("order.paid")));
+    let (_, rotated) =
+        as_receiver(Method::POST, "/v1/receiver/rotate-secret", token, r#"{"overlap":"1h"}"#).await;
+    assert_ne!(rotated["secret"], made["secret"]);
+    assert_eq!(api.get("/v1/subscribers/partner/secret").await["secret"], rotated["secret"]);
+    let (status, _) =
+        as_receiver(Method::POST, "/v1/receiver/replay", token, r#"{"since":"2020-01-01T00:00:00Z"}"#).await;
+    assert_eq!(status, 200);
+    // A receiver's token is good for nothing else, the operator's not for this, and another's delivery is not shown.
+    assert_eq!(as_receiver(Method::GET, "/v1/subscribers", token, "").await.0, 401);
+    assert_eq!(as_receiver(Method::GET, "/v1/receiver", TOKEN, "").await.0, 401);
+    let others =
+        api.get("/v1/subscribers/other/deliveries").await["items"][0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(
+        as_receiver(Method::GET, &format!("/v1/receiver/deliveries/{others}"), token, "").await.0,
+        404
+    );
+    let renewed = api.post("/v1/subscribers/partner/token", json!({ "renew": true })).await;
+    assert_eq!(as_receiver(Method::GET, "/v1/receiver", token, "").await.0, 401);
+    assert_eq!(as_receiver(Method::GET, "/v1/receiver", renewed["token"].as_str().unwrap(), "").await.0, 200);
+    let (status, _) = api.ask(Method::DELETE, "/v1/subscribers/partner", "").await;
+    assert_eq!((status, api.refused(Method::GET, "/v1/subscribers/partner", "").await.0), (200, 404));
 }

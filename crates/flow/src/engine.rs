@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::admission::Admissions;
+use crate::deliver::Outlet;
 use crate::versions::Versions;
 use crate::{Observer, Refusal, backlog, drive};
 
@@ -107,6 +108,8 @@ pub(crate) struct Core {
     pub(crate) files: Vec<PathBuf>,
     pub(crate) admissions: Arc<Admissions>,
     pub(crate) versions: Versions,
+    /// Who is told of events outside.
+    pub(crate) outlet: Outlet,
     pub(crate) backlog: Notify,
     /// Runs wait in the store that could be taken if there were room.
     pub(crate) has_backlog: watch::Sender<bool>,
@@ -140,6 +143,7 @@ impl Engine {
             files: options.files,
             admissions: Admissions::new(options.in_flight_max),
             versions: Versions::default(),
+            outlet: Outlet::default(),
             backlog: Notify::new(),
             has_backlog: watch::Sender::new(true),
             due: Notify::new(),
@@ -175,6 +179,7 @@ impl Engine {
         for kept in keeping {
             kept.await?;
         }
+        self.core.outlet.follow(&self.core.store, &snapshot, self.core.now()).await?;
         self.core.caller.forget(&snapshot);
         self.core.versions.forget();
         *self.core.snapshot.write() = snapshot;

@@ -6,6 +6,7 @@
 mod admission;
 pub mod alert;
 mod backlog;
+pub mod deliver;
 mod drive;
 mod engine;
 mod letters;

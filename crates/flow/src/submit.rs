@@ -328,9 +328,10 @@ impl Core {
 
     async fn spread(self: &Arc<Self>, emission: Emission) -> Result<Vec<Admission>, Refusal> {
         let now = self.now();
+        let id = emission.dedupe.clone().unwrap_or_else(|| self.new_id().to_string().into());
+        self.outlet.accept(&*self.store, &emission, &id, now).await?;
         let started = self.start_triggered(&emission, now).await?;
-        let Emission { event, key, payload, dedupe, .. } = emission;
-        let id = dedupe.unwrap_or_else(|| self.new_id().to_string().into());
+        let Emission { event, key, payload, .. } = emission;
         let event = HappenedEvent { id, at: now, event, key, payload };
         self.remember_event(event.clone());
         // A run may be moving between store and memory: look in memory, in the store, and in memory again.

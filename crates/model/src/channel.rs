@@ -91,6 +91,8 @@ pub enum AlertKind {
     TimeBudget,
     /// Answers depart from the contract.
     Drift,
+    /// A subscriber does not take its deliveries.
+    Delivery,
 }
 
 impl AlertKind {
@@ -117,6 +119,7 @@ impl AlertKind {
             Self::Silence => "silence",
             Self::TimeBudget => "run over its time budget",
             Self::Drift => "answers depart from the contract",
+            Self::Delivery => "deliveries are not taken",
         }
     }
 
@@ -124,7 +127,7 @@ impl AlertKind {
     pub fn is_of_flow(self) -> bool {
         match self {
             Self::DeadLetter | Self::ErrorRate | Self::Silence | Self::TimeBudget => true,
-            Self::Credential | Self::BreakerOpen | Self::Drift => false,
+            Self::Credential | Self::BreakerOpen | Self::Drift | Self::Delivery => false,
         }
     }
 }

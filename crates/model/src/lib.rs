@@ -18,6 +18,7 @@ mod read;
 mod shape;
 mod snapshot;
 mod step;
+mod subscriber;
 mod trigger;
 mod webhook;
 
@@ -31,6 +32,7 @@ pub use connector::{
 pub use flow::{Flow, FlowLimits, FlowVersion, KeyPolicy, OnFailure, Priority};
 pub use name::{
     ChannelName, ConnectionName, ConnectorId, EventName, FlowName, InvalidName, OperationId, StepName,
+    SubscriberName,
 };
 pub use outcome::{Attempt, Failure, Outcome, Reason, SeenMessage};
 pub use principal::{Principal, PrincipalKind, Trace};
@@ -40,6 +42,7 @@ pub use step::{
     Approve, Arm, Block, Branch, Call, Catch, Each, EachSource, Emit, FileFormat, Parallel, Reduce, Retry,
     Step, StepKind, SubFlow, Wait,
 };
+pub use subscriber::Subscriber;
 pub use trigger::{Answer, Dedupe, EventTrigger, Missed, Poll, Schedule, Trigger, Webhook};
 pub use webhook::{
     Challenge, ChallengeAnswer, ChallengeMethod, Condition, Encoding, FieldPath, Hash, KeyText, Part, Proof,

@@ -59,6 +59,8 @@ names! {
     ConnectionName, resource;
     /// The name of an alert channel.
     ChannelName, resource;
+    /// The name of a subscriber.
+    SubscriberName, resource;
     /// The name of a step: a word that expressions can say (`customer`, `credit_check`).
     StepName, word;
     /// The id of an operation within its connector (`createInvoice`, `GetBalance`).

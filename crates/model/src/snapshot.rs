@@ -1,7 +1,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::{AlertChannel, ChannelName, Connection, ConnectionName, Connector, ConnectorId, Flow, FlowName};
+use crate::{
+    AlertChannel, ChannelName, Connection, ConnectionName, Connector, ConnectorId, Flow, FlowName,
+    Subscriber, SubscriberName,
+};
 
 /// Everything a project says, validated whole. It is never changed, only replaced by another.
 #[derive(Clone, Debug, Default)]
@@ -14,4 +17,6 @@ pub struct Snapshot {
     pub flows: BTreeMap<FlowName, Arc<Flow>>,
     /// Where alerts go.
     pub channels: BTreeMap<ChannelName, Arc<AlertChannel>>,
+    /// Who is told of events.
+    pub subscribers: BTreeMap<SubscriberName, Arc<Subscriber>>,
 }

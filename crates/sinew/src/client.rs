@@ -86,6 +86,11 @@ impl Client {
         self.call(Method::PUT, path, bytes(body)?, ANSWER_WITHIN).await
     }
 
+    /// Takes something away.
+    pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
+        self.call(Method::DELETE, path, Bytes::new(), ANSWER_WITHIN).await
+    }
+
     async fn call<T: DeserializeOwned>(
         &self,
         method: Method,

@@ -43,9 +43,16 @@ impl Environment {
         Ok(Self { all: Arc::new(all) })
     }
 
+    /// What the secrets of subscribers are derived from, if it is set.
+    pub fn webhooks_key(&self) -> Option<&str> {
+        self.all.get("SINEW_WEBHOOKS_KEY").map(String::as_str)
+    }
+
     /// What `${NAME}` may stand for. Secrets are not among them: they come as `secret:` or not at all.
     pub fn variables(&self) -> BTreeMap<String, String> {
-        let is_secret = |name: &str| name.starts_with("SINEW_SECRET_") || name == "SINEW_TOKEN";
+        let is_secret = |name: &str| {
+            name.starts_with("SINEW_SECRET_") || ["SINEW_TOKEN", "SINEW_WEBHOOKS_KEY"].contains(&name)
+        };
         self.all.iter().filter(|(name, _)| !is_secret(name)).map(|(k, v)| (k.clone(), v.clone())).collect()
     }
 

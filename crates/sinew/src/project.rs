@@ -122,7 +122,11 @@ impl Folders {
     fn judge(&self, files: Vec<SourceFile>) -> Loaded {
         let (mut snapshot, mut findings) = load(&files, &self.variables);
         let is_empty = |s: &Snapshot| {
-            s.flows.is_empty() && s.connections.is_empty() && s.connectors.is_empty() && s.channels.is_empty()
+            s.flows.is_empty()
+                && s.connections.is_empty()
+                && s.connectors.is_empty()
+                && s.channels.is_empty()
+                && s.subscribers.is_empty()
         };
         if snapshot.as_ref().is_some_and(is_empty) {
             let roots: Vec<String> = self.roots.iter().map(|root| root.display().to_string()).collect();

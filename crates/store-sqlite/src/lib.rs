@@ -21,6 +21,7 @@ mod memory;
 mod merge;
 mod open;
 mod options;
+mod outbox;
 mod prune;
 mod queue;
 mod reader;

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension};
 use sinew_store::StoreError;
 
 use crate::fault::store_error;
+use crate::outbox;
 
 /// Marks the file as ours (SQLite's `application_id`): "SNEW".
 const APPLICATION_ID: i32 = 0x534E_4557;
@@ -16,7 +17,8 @@ struct Migration {
     usable_from: u32,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration { sql: V1, usable_from: 1 }];
+const MIGRATIONS: &[Migration] =
+    &[Migration { sql: V1, usable_from: 1 }, Migration { sql: outbox::SCHEMA, usable_from: 1 }];
 
 /// The latest version known here.
 pub(crate) const KNOWN: u32 = MIGRATIONS.len() as u32;

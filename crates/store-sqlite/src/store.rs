@@ -109,7 +109,7 @@ impl SqliteStore {
         Ok(())
     }
 
-    fn write<T: Send + 'static>(
+    pub(crate) fn write<T: Send + 'static>(
         &self,
         kind: Kind,
         bytes: usize,
@@ -122,14 +122,14 @@ impl SqliteStore {
         pending
     }
 
-    fn carry_on<T: Send + 'static>(
+    pub(crate) fn carry_on<T: Send + 'static>(
         &self,
         work: impl Fn(&mut Tx<'_>) -> Done<T> + Send + 'static,
     ) -> Pending<T> {
         self.write(Kind::CarriesOn, 0, work)
     }
 
-    fn read<T: Send + 'static>(
+    pub(crate) fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Pending<T> {

@@ -9,6 +9,7 @@ mod dead;
 mod error;
 mod id;
 mod journal;
+mod outbox;
 mod pending;
 mod runs;
 mod traits;
@@ -19,6 +20,10 @@ pub use error::StoreError;
 pub use id::{Epoch, IdSource, InvalidId, RunId};
 pub use journal::{
     Admitted, Blob, BlobHash, CursorAdvance, NewRun, Phase, RunWrite, StoredRun, WaitFor, Written,
+};
+pub use outbox::{
+    ATTEMPTS_KEPT, Attempt, DeliveryCounts, DeliveryFilter, DeliveryId, DeliveryRow, DeliveryStatus,
+    DueDelivery, NewEvent, Outbox, Replay, Replayed, Settled, SubscriberRow, Then, event_matches,
 };
 pub use pending::{Pending, Reply, reply};
 pub use runs::{FlowCounts, RunFilter, RunProgress, RunStatus, RunSummary};

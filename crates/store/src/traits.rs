@@ -5,8 +5,8 @@ use sinew_stdx::{Json, Timestamp};
 
 use crate::{
     Admitted, AlertRecord, CursorAdvance, DeadFilter, DeadId, DeadLetter, DeadStatus, Epoch, FlowCounts,
-    NewRun, Pending, Retention, RunFilter, RunId, RunProgress, RunSummary, RunWrite, StoreStats, StoredRun,
-    Written,
+    NewRun, Outbox, Pending, Retention, RunFilter, RunId, RunProgress, RunSummary, RunWrite, StoreStats,
+    StoredRun, Written,
 };
 
 /// Runs and their journals: what the engine lives on.
@@ -143,6 +143,6 @@ pub trait Upkeep: Send + Sync {
 }
 
 /// Everything a backend offers.
-pub trait Store: Journal + Cursors + FlowVersions + DeadLetters + Archive + Alerts + Upkeep {}
+pub trait Store: Journal + Cursors + FlowVersions + DeadLetters + Archive + Alerts + Outbox + Upkeep {}
 
-impl<T: Journal + Cursors + FlowVersions + DeadLetters + Archive + Alerts + Upkeep> Store for T {}
+impl<T: Journal + Cursors + FlowVersions + DeadLetters + Archive + Alerts + Outbox + Upkeep> Store for T {}

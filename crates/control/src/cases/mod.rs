@@ -6,4 +6,5 @@ pub(crate) mod dead_bulk;
 pub(crate) mod looks;
 pub(crate) mod project;
 pub(crate) mod runs;
+pub(crate) mod subscribers;
 mod words;

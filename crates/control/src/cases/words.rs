@@ -20,11 +20,14 @@ pub(crate) fn maybe_id(text: Option<&str>) -> Result<Option<RunId>, Fault> {
 }
 
 pub(crate) fn maybe_instant(text: Option<&str>) -> Result<Option<Timestamp>, Fault> {
-    let Some(text) = text else { return Ok(None) };
+    text.map(instant).transpose()
+}
+
+pub(crate) fn instant(text: &str) -> Result<Timestamp, Fault> {
     let instant: jiff::Timestamp = text.parse().map_err(|_| {
         Fault::bad_request(format!("`{text}` is no instant; write it like `2026-11-21T08:30:00Z`"))
     })?;
-    Ok(Some(Timestamp::from_millis(instant.as_millisecond())))
+    Ok(Timestamp::from_millis(instant.as_millisecond()))
 }
 
 pub(crate) fn shared(text: Option<&str>) -> Option<Arc<str>> {

@@ -10,6 +10,7 @@ use sinew_diag::codes::control;
 use sinew_model::{Principal, PrincipalKind, Trace};
 use sinew_stdx::Json;
 
+use super::guard::ReceiverName;
 use crate::Fault;
 
 /// The longest name of an actor.
@@ -87,5 +88,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Traced {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Fault> {
         let trace = parts.extensions.get::<Arc<Trace>>().cloned();
         trace.map(Self).ok_or_else(|| Fault::internal("a request has come past the guard"))
+    }
+}
+
+/// The receiver that asks, as its token says.
+pub(crate) struct Receiver(pub(crate) Arc<str>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Receiver {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Fault> {
+        let name = parts.extensions.get::<ReceiverName>().map(|name| Arc::clone(&name.0));
+        name.map(Self).ok_or_else(|| Fault::internal("a receiver's request has come past the guard"))
     }
 }

@@ -73,7 +73,7 @@ fn rescue(mut response: Response, correlation_id: &str, path: &str) -> Response 
 /// Checks that the request means this server, and that whoever sends it has the token.
 pub(crate) async fn admit(
     State(control): State<Control>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Result<Response, Fault> {
     let host = request.headers().get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -86,6 +86,15 @@ pub(crate) async fn admit(
     let token = said
         .and_then(|said| said.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    if is_of_receivers(request.uri().path()) {
+        let receiver = token.and_then(|(_, token)| control.inner.deliveries.receiver(token.trim()));
+        let receiver = receiver.ok_or_else(|| {
+            Fault::new(StatusCode::UNAUTHORIZED, control::TOKEN_REFUSED, "the token is no receiver's")
+                .help("ask who sends you events for a token; `sinew subscribers token NAME` prints it")
+        })?;
+        request.extensions_mut().insert(ReceiverName(receiver));
+        return Ok(next.run(request).await);
+    }
     let open = request.uri().path() == path::HEALTH;
     if !open && !token.is_some_and(|(_, token)| control.inner.token.is(token.trim())) {
         let detail = if said.is_some() { "the token is not the right one" } else { "the token is missing" };
@@ -95,6 +104,15 @@ pub(crate) async fn admit(
         );
     }
     Ok(next.run(request).await)
+}
+
+/// The receiver whose token a request carries.
+#[derive(Clone)]
+pub(crate) struct ReceiverName(pub(crate) Arc<str>);
+
+/// Whether a path is for receivers, who see their own and nothing else.
+fn is_of_receivers(path: &str) -> bool {
+    path.strip_prefix(path::RECEIVER).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// A page in a browser can make it call a name that means a loopback address, but never the address itself under that

@@ -4,6 +4,7 @@ mod extract;
 mod guard;
 mod handlers;
 mod handlers_dead;
+mod handlers_subscribers;
 pub(crate) mod serve;
 
 use axum::extract::DefaultBodyLimit;
@@ -23,7 +24,7 @@ const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
     info(
         title = "Sinew control API",
         description = "What the command line and the console ask of a running Sinew. Every request but `/v1/health` \
-            carries `Authorization: Bearer TOKEN`. Errors are problem details (RFC 9457) with a stable `code`.",
+            carries `Authorization: Bearer TOKEN`; under `/v1/receiver` the token is a receiver's. Errors are problem details (RFC 9457) with a stable `code`.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     components(schemas(sinew_control_api::Problem)),
@@ -66,6 +67,23 @@ fn routes() -> OpenApiRouter<Control> {
         .routes(routes!(handlers::flow_list))
         .routes(routes!(handlers::connection_list))
         .routes(routes!(handlers::emit))
+        .routes(routes!(handlers_subscribers::subscriber_list, handlers_subscribers::subscriber_create))
+        .routes(routes!(handlers_subscribers::subscriber_show, handlers_subscribers::subscriber_remove))
+        .routes(routes!(handlers_subscribers::subscriber_enable))
+        .routes(routes!(handlers_subscribers::subscriber_disable))
+        .routes(routes!(handlers_subscribers::subscriber_secret))
+        .routes(routes!(handlers_subscribers::subscriber_rotate))
+        .routes(routes!(handlers_subscribers::subscriber_token))
+        .routes(routes!(handlers_subscribers::subscriber_replay))
+        .routes(routes!(handlers_subscribers::delivery_list))
+        .routes(routes!(handlers_subscribers::delivery_show))
+        .routes(routes!(handlers_subscribers::receiver_show))
+        .routes(routes!(handlers_subscribers::receiver_enable))
+        .routes(routes!(handlers_subscribers::receiver_secret))
+        .routes(routes!(handlers_subscribers::receiver_rotate))
+        .routes(routes!(handlers_subscribers::receiver_replay))
+        .routes(routes!(handlers_subscribers::receiver_deliveries))
+        .routes(routes!(handlers_subscribers::receiver_delivery))
         .routes(routes!(handlers::validate))
         .routes(routes!(handlers::reload))
         .routes(routes!(handlers::backup))
@@ -141,6 +159,8 @@ mod tests {
             path::VALIDATE,
             path::RELOAD,
             path::BACKUP,
+            path::SUBSCRIBERS,
+            path::RECEIVER,
         ];
         let id = |path: String| path.replace("ID", "{id}");
         let with_id = [
@@ -153,7 +173,16 @@ mod tests {
             id(path::dead_replay("ID")),
             id(path::dead_discard("ID")),
         ];
-        let said: Vec<&str> = all.into_iter().chain(with_id.iter().map(String::as_str)).collect();
+        let of_subscriber = ["enable", "disable", "secret", "rotate-secret", "token", "replay", "deliveries"];
+        let of_receiver = ["enable", "secret", "rotate-secret", "replay", "deliveries", "deliveries/{id}"];
+        let with_name: Vec<String> = of_subscriber
+            .iter()
+            .map(|what| path::subscriber_do("{name}", what))
+            .chain([path::subscriber("{name}"), path::delivery("{name}", "{id}")])
+            .chain(of_receiver.iter().map(|what| path::receiver_do(what)))
+            .collect();
+        let said: Vec<&str> =
+            all.into_iter().chain(with_id.iter().chain(&with_name).map(String::as_str)).collect();
         let served = document["paths"].as_object().unwrap();
         for path in &said {
             assert!(served.contains_key(*path), "{path} is not served");

@@ -188,6 +188,12 @@ impl Desk {
             Signal::PollRecovered { flow, at } => {
                 self.close(&poll_topic(&flow), "the poll succeeds again", at);
             }
+            Signal::DeliveryFailed { subscriber, message, at } => {
+                self.raise(&Topic::new(Kind::Delivery, &subscriber), message, at);
+            }
+            Signal::DeliveryRecovered { subscriber, at } => {
+                self.close(&Topic::new(Kind::Delivery, &subscriber), "deliveries are taken again", at);
+            }
         }
     }
 

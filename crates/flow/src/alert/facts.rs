@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sinew_model::{AlertChannel, AlertKind, ConnectionName, FlowName, Owner, Snapshot};
+use sinew_model::{AlertChannel, AlertKind, ConnectionName, FlowName, Owner, Snapshot, SubscriberName};
 
 use super::book::Topic;
 
@@ -25,7 +25,10 @@ fn base(topic: &Topic) -> &str {
 
 /// Whether what a topic is about is in the project.
 pub(crate) fn exists(topic: &Topic, snapshot: &Snapshot) -> bool {
-    if topic.kind.is_of_flow() {
+    if topic.kind == AlertKind::Delivery {
+        // Some stand in the store only.
+        true
+    } else if topic.kind.is_of_flow() {
         snapshot.flows.contains_key(base(topic))
     } else {
         snapshot.connections.contains_key(base(topic))
@@ -38,6 +41,9 @@ pub(crate) fn of(topic: &Topic, snapshot: &Snapshot) -> Facts {
     let (owner, place) = if topic.kind.is_of_flow() {
         let flow = FlowName::new(name).ok().and_then(|name| snapshot.flows.get(&name));
         (flow.map(|flow| flow.owner.clone()), format!("flow `{name}`"))
+    } else if topic.kind == AlertKind::Delivery {
+        let subscriber = SubscriberName::new(name).ok().and_then(|name| snapshot.subscribers.get(&name));
+        (subscriber.map(|subscriber| subscriber.owner.clone()), format!("subscriber `{name}`"))
     } else {
         let connection = ConnectionName::new(name).ok().and_then(|name| snapshot.connections.get(&name));
         let place = match topic.kind {
@@ -50,6 +56,7 @@ pub(crate) fn of(topic: &Topic, snapshot: &Snapshot) -> Facts {
         AlertKind::DeadLetter => format!("sinew dead list --flow {name}"),
         AlertKind::ErrorRate | AlertKind::TimeBudget => format!("sinew runs list --flow {name}"),
         AlertKind::Silence => format!("sinew runs list --flow {name} --limit 5"),
+        AlertKind::Delivery => format!("sinew subscribers show {name}"),
         AlertKind::Credential | AlertKind::BreakerOpen | AlertKind::Drift => "sinew alerts".to_owned(),
     };
     Facts { place, owner, look }

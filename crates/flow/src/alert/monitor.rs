@@ -113,6 +113,16 @@ impl Monitor {
         self.signal(Signal::PollRecovered { flow: flow.shared(), at });
     }
 
+    /// Deliveries to a subscriber fail, or were given up.
+    pub(crate) fn delivery_failed(&self, subscriber: &str, message: &str, at: Timestamp) {
+        self.signal(Signal::DeliveryFailed { subscriber: subscriber.into(), message: message.into(), at });
+    }
+
+    /// A subscriber takes deliveries again, or is asked to.
+    pub(crate) fn delivery_recovered(&self, subscriber: &str, at: Timestamp) {
+        self.signal(Signal::DeliveryRecovered { subscriber: subscriber.into(), at });
+    }
+
     fn signal(&self, signal: Signal) {
         if self.signals.try_send(signal).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);

@@ -34,6 +34,7 @@ use tokio::task::JoinHandle;
 use crate::Engine;
 use crate::alert::Monitor;
 pub(crate) use keys::standard as signing_key;
+pub(crate) use server::told;
 use ticking::Ticking;
 use webhook::Hooks;
 

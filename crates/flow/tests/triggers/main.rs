@@ -4,6 +4,7 @@
 
 mod alerts;
 mod clocks;
+mod deliveries;
 mod http;
 mod polls;
 mod senders;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use sinew_call::{Caller, CallerOptions, Clock, Trust};
 use sinew_flow::alert::{Monitor, MonitorOptions};
+use sinew_flow::deliver::{Deliveries, DeliveryOptions, RootKey};
 use sinew_flow::trigger::{ListenLimits, RunningTriggers, TriggerOptions, Triggers};
 use sinew_flow::{Engine, EngineOptions};
 use sinew_model::{Snapshot, SourceFile};
@@ -38,6 +39,7 @@ pub struct World {
     pub engine: Engine,
     pub monitor: Arc<Monitor>,
     pub triggers: RunningTriggers,
+    pub deliveries: Arc<Deliveries>,
 }
 
 /// What differs from one world to another.
@@ -62,8 +64,10 @@ impl World {
     /// Ends everything and starts it again on the same store, so much later.
     pub async fn again(self, later: Duration, ground: &Ground, flows: &str) -> Self {
         self.set_forward(later);
-        let Self { folder, clock, store, engine, monitor, triggers } = self;
+        let Self { folder, clock, store, engine, monitor, triggers, deliveries } = self;
         triggers.stop().await;
+        deliveries.stop().await;
+        drop(deliveries);
         engine.stop(Duration::from_secs(5)).await;
         monitor.stop().await;
         drop(engine);
@@ -105,13 +109,22 @@ impl World {
         };
         let engine = Engine::start(options, Arc::new(project(ground, flows))).await.unwrap();
         monitor.attach(engine.clone());
+        let deliveries = DeliveryOptions {
+            engine: engine.clone(),
+            secrets: secrets.clone(),
+            root: RootKey::new("a root for tests"),
+            trust: Trust::default(),
+            monitor: Some(Arc::clone(&monitor)),
+            seed: 1,
+        };
+        let deliveries = Deliveries::start(deliveries).await.unwrap();
         let mut options = TriggerOptions::new("127.0.0.1:0".parse().unwrap(), secrets);
         options.public_url = Some("https://sinew.example.com/".to_owned());
         options.hooks_url = Some("https://hooks.example.com".to_owned());
         options.monitor = Some(Arc::clone(&monitor));
         options.limits = ListenLimits { body_patience: Duration::from_millis(300), ..options.limits };
         let triggers = Triggers::start(engine.clone(), options).unwrap();
-        Self { folder, clock, store, engine, monitor, triggers }
+        Self { folder, clock, store, engine, monitor, triggers, deliveries }
     }
 
     pub fn set_forward(&self, by: Duration) {

@@ -53,6 +53,7 @@ words!(AlertKind {
     Silence = "silence", "a trigger that should have fired by now has not";
     TimeBudget = "time_budget", "a run takes longer than its budget";
     Drift = "drift", "answers depart from the contract";
+    Delivery = "delivery", "a subscriber does not take its deliveries";
 });
 
 static SLACK: Record = Record {

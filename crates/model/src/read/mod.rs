@@ -18,6 +18,7 @@ mod reader;
 mod source;
 mod step;
 mod step_shape;
+mod subscriber;
 #[cfg(test)]
 pub(crate) mod testing;
 mod trigger;
@@ -30,5 +31,10 @@ pub use project::{SourceFile, flow_from_source, json_schema, json_schema_of, kin
 use crate::shape::Resource;
 
 /// Every kind of resource, in the order of the reference. A new kind is one line here.
-pub(crate) static RESOURCES: &[&Resource] =
-    &[&connection::RESOURCE, &connector::RESOURCE, &flow::RESOURCE, &channel::RESOURCE];
+pub(crate) static RESOURCES: &[&Resource] = &[
+    &connection::RESOURCE,
+    &connector::RESOURCE,
+    &flow::RESOURCE,
+    &channel::RESOURCE,
+    &subscriber::RESOURCE,
+];

@@ -9,7 +9,7 @@ use crate::{Flow, FlowName, Snapshot, Trigger};
 
 use super::flow::ReadFlow;
 use super::reader::{Known, Reader};
-use super::{RESOURCES, channel, connection, connector, flow};
+use super::{RESOURCES, channel, connection, connector, flow, subscriber};
 
 /// At most so many findings are reported of one project.
 const FINDINGS_MAX: usize = 1_000;
@@ -65,6 +65,7 @@ pub fn load(files: &[SourceFile], variables: &BTreeMap<String, String>) -> (Opti
     project.declare();
     project.read_connectors();
     project.read_channels();
+    project.read_subscribers();
     project.read_connections();
     let flows = project.read_flows();
     check_cycles(&flows, &mut project.out);
@@ -236,7 +237,7 @@ impl Project {
                 declared.connections.insert(name.clone());
             } else if found.is(&flow::RESOURCE) {
                 declared.flows.insert(name.clone());
-            } else {
+            } else if found.is(&channel::RESOURCE) {
                 declared.channels.insert(name.clone());
             }
         }
@@ -262,6 +263,12 @@ impl Project {
         for connector in all {
             self.known.connectors.entry(connector.id.clone()).or_insert_with(|| Arc::new(connector));
         }
+    }
+
+    fn read_subscribers(&mut self) {
+        let all = self.read(&subscriber::RESOURCE, |found, reader| subscriber::read(&found.root, reader));
+        self.snapshot.subscribers =
+            all.into_iter().map(|subscriber| (subscriber.name.clone(), Arc::new(subscriber))).collect();
     }
 
     fn read_channels(&mut self) {

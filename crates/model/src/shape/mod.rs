@@ -187,6 +187,8 @@ name_shapes! {
     CONNECTION_NAME = "the name of a connection", RESOURCE_PATTERN, name::resource;
     CONNECTOR_NAME = "the name of a connector", RESOURCE_PATTERN, name::resource;
     CHANNEL_NAME = "the name of an alert channel", RESOURCE_PATTERN, name::resource;
+    SUBSCRIBER_NAME = "the name of a subscriber", RESOURCE_PATTERN, name::resource;
+    EVENT_PATTERN = "the name of an event, or its beginning with `*` behind", "^([A-Za-z][A-Za-z0-9._-]{0,62})?\\*?$", event_pattern;
     STEP_NAME = "the name of a step", WORD_PATTERN, name::word;
     OPERATION_ID = "the id of an operation", WORD_PATTERN, name::word;
     EVENT_NAME = "the name of an event", DOTTED_PATTERN, name::dotted;
@@ -225,6 +227,14 @@ fn header(text: &str) -> Result<(), InvalidName> {
 
 fn field(text: &str) -> Result<(), InvalidName> {
     if text.is_empty() { invalid(text, "it is empty") } else { Ok(()) }
+}
+
+fn event_pattern(text: &str) -> Result<(), InvalidName> {
+    match text.strip_suffix('*') {
+        Some("") => Ok(()),
+        Some(beginning) => name::dotted(beginning),
+        None => name::dotted(text),
+    }
 }
 
 fn body_field(text: &str) -> Result<(), InvalidName> {

@@ -1,6 +1,7 @@
 //! The command line: what may be said, not what it does.
 
 mod server;
+mod subscribers;
 mod tools;
 mod work;
 
@@ -12,6 +13,7 @@ use crate::error::CliError;
 use crate::output::Format;
 
 pub use server::{Dev, LogFormat, Retention, Serve};
+pub use subscribers::{DeliveriesList, Subscribers};
 pub use tools::{Contacts, ContactsFormat, Map, SandboxTask, SandboxVerb};
 pub use work::{Alerts, Approve, Dead, DeadEdit, DeadFilter, DeadList, DeadMany, Emit, Run, Runs, RunsList};
 
@@ -69,7 +71,7 @@ impl std::str::FromStr for OutputArg {
 }
 
 /// Verbs that ask a server: they need to know which, and its token.
-const ASKS: [&str; 12] = [
+const ASKS: [&str; 13] = [
     "run",
     "runs",
     "dead",
@@ -80,6 +82,7 @@ const ASKS: [&str; 12] = [
     "alerts",
     "flows",
     "connections",
+    "subscribers",
     "backup",
     "reload",
 ];
@@ -170,6 +173,9 @@ pub enum Verb {
     Flows,
     /// List connections and how they are.
     Connections,
+    /// Look at subscribers to your events, and work on them.
+    #[command(subcommand)]
+    Subscribers(Subscribers),
     /// Print the JSON Schema of resources, for editors.
     Schema {
         /// Of one kind only, such as `Flow`.

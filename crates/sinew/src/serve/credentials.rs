@@ -43,6 +43,9 @@ fn referenced(snapshot: &Snapshot) -> BTreeSet<SecretRef> {
             _ => None,
         });
     }
+    for subscriber in snapshot.subscribers.values() {
+        all.extend(subscriber.secrets.iter().cloned());
+    }
     for flow in snapshot.flows.values() {
         if let Trigger::Webhook(webhook) = &flow.trigger {
             all.extend(webhook.secrets.iter().chain(&webhook.token).cloned());

@@ -12,6 +12,7 @@ use sinew_control::{
 };
 use sinew_diag::codes::control;
 use sinew_flow::alert::{Monitor, MonitorOptions};
+use sinew_flow::deliver::{Deliveries, DeliveryOptions, RootKey};
 use sinew_flow::trigger::{RunningTriggers, TriggerOptions, Triggers};
 use sinew_flow::{Engine, EngineOptions, Observer};
 use sinew_model::Snapshot;
@@ -88,13 +89,21 @@ async fn serve(
         TcpListener::bind(options.control).await.map_err(|e| not_listening(options.control, &e))?;
 
     let (engine, meters, monitor) = engine(&options, &folders, &store, &secrets, &snapshot).await?;
+    let deliverers = Arc::clone(&secrets);
     let triggers = triggers(&options, &engine, secrets, &monitor)?;
     let hooks = triggers.address();
     let triggers: SharedTriggers = Arc::new(Mutex::new(Some(triggers)));
-    let reloader = reloader(&engine, &folders, &triggers, &monitor);
+    let deliveries = deliveries(&shared.data, &environment, &engine, deliverers, &monitor).await?;
+    let reloader = reloader(&engine, &folders, &triggers, &monitor, &deliveries);
     let hosts = options.control_host.clone();
-    let api =
-        ControlOptions { engine: engine.clone(), reloader: Arc::clone(&reloader), meters, token, hosts };
+    let api = ControlOptions {
+        engine: engine.clone(),
+        reloader: Arc::clone(&reloader),
+        meters,
+        token,
+        deliveries: Arc::clone(&deliveries),
+        hosts,
+    };
     let api = Control::new(api).start(listener).map_err(|e| not_listening(options.control, &e))?;
 
     if let Retention::For(age) = options.retention {
@@ -112,7 +121,7 @@ async fn serve(
 
     signals::asked_to_stop().await;
     signals::stop_at_once_if_asked_again();
-    stop(Parts { triggers, engine, monitor, api, store }, options.drain).await;
+    stop(Parts { triggers, deliveries, engine, monitor, api, store }, options.drain).await;
     Ok(Exit::Ok)
 }
 
@@ -171,12 +180,37 @@ fn triggers(
     })
 }
 
+/// Who sends events to those who subscribe to them.
+async fn deliveries(
+    data: &Path,
+    environment: &Environment,
+    engine: &Engine,
+    secrets: Arc<dyn SecretSource>,
+    monitor: &Arc<Monitor>,
+) -> Result<Arc<Deliveries>, CliError> {
+    let root = match environment.webhooks_key() {
+        Some(text) => ControlToken::new(text),
+        None => ControlToken::kept(&data.join("webhooks.key")),
+    };
+    let root = root.map_err(|e| CliError::new(Exit::Machine, control::FILE_FAILED, e.to_string()))?;
+    let options = DeliveryOptions {
+        engine: engine.clone(),
+        secrets,
+        root: RootKey::new(root.expose()),
+        trust: Trust::default(),
+        monitor: Some(Arc::clone(monitor)),
+        seed: chance(),
+    };
+    Ok(Deliveries::start(options).await.map_err(sinew_control::Fault::from)?)
+}
+
 /// Triggers until they are stopped: reloads reach them, and the end takes them away.
 type SharedTriggers = Arc<Mutex<Option<RunningTriggers>>>;
 
 /// What is stopped, in this order.
 struct Parts {
     triggers: SharedTriggers,
+    deliveries: Arc<Deliveries>,
     engine: Engine,
     monitor: Arc<Monitor>,
     api: RunningControl,
@@ -190,6 +224,7 @@ async fn stop(parts: Parts, drain: Duration) {
     if let Some(triggers) = triggers {
         triggers.stop().await;
     }
+    parts.deliveries.stop().await;
     if !parts.engine.stop(drain).await {
         tracing::warn!("some runs are still under way; they go on at the next start");
     }
@@ -251,11 +286,13 @@ fn reloader(
     folders: &Folders,
     triggers: &SharedTriggers,
     monitor: &Arc<Monitor>,
+    deliveries: &Arc<Deliveries>,
 ) -> Arc<Reloader> {
-    let (triggers, monitor) = (Arc::clone(triggers), Arc::clone(monitor));
+    let (triggers, monitor, deliveries) = (Arc::clone(triggers), Arc::clone(monitor), Arc::clone(deliveries));
     let followers: Vec<sinew_control::Follower> = vec![
         Box::new(move |_: &Arc<Snapshot>| triggers.lock().iter().for_each(RunningTriggers::reload)),
         Box::new(move |_: &Arc<Snapshot>| monitor.reload()),
+        Box::new(move |_: &Arc<Snapshot>| deliveries.follow_soon()),
     ];
     Arc::new(Reloader::new(engine.clone(), Arc::new(folders.clone()) as Arc<dyn Project>, followers))
 }

@@ -23,6 +23,8 @@ mod runs;
 mod runs_text;
 mod sandbox;
 mod schema;
+mod subscribers;
+mod subscribers_text;
 mod validate;
 mod values;
 mod version;
@@ -60,6 +62,7 @@ pub fn run(cli: Cli, output: &Output, began: Instant) -> Result<Exit, CliError> 
         Verb::Alerts(alerts) => waiting(alerts::run(&client()?, &alerts, output))?,
         Verb::Flows => waiting(flows::run(&client()?, output))?,
         Verb::Connections => waiting(connections::run(&client()?, output))?,
+        Verb::Subscribers(asked) => waiting(subscribers::run(&client()?, asked, output))?,
         Verb::Reload => waiting(reload::run(&client()?, output))?,
         Verb::Backup { file } => waiting(backup::run(&client()?, &file, output))?,
         Verb::Schema { kind } => schema::run(kind.as_deref(), output),

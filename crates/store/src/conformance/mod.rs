@@ -15,6 +15,7 @@ pub mod dead;
 mod desk;
 pub mod keys;
 mod model;
+pub mod outbox;
 pub mod random;
 pub mod upkeep;
 pub mod waiting;
@@ -128,6 +129,15 @@ cases! {
         flow_versions_are_kept
         alerts_replace_their_own_opening
         the_store_tells_its_size_and_whether_it_takes_writes;
+    outbox:
+        an_event_is_kept_for_each_of_its_subscribers_once
+        a_delivery_is_due_until_it_is_made_or_given_up
+        deliveries_with_one_key_go_one_at_a_time_in_order
+        deliveries_are_listed_with_their_attempts
+        past_events_are_delivered_again
+        past_events_with_a_key_are_delivered_again_in_order
+        a_subscriber_goes_with_its_deliveries
+        past_events_are_deleted;
     random:
         a_thousand_random_acts_agree_with_the_model
         random_acts_with_reopening_agree_with_the_model;

@@ -45,7 +45,7 @@ pub const CORPUS: Task = Task {
     usage: "corpus FOLDER [--verbose]",
     summary: "Imports every API description in a folder, and tells what came of it",
     help: "\
-Reads every document below FOLDER/KIND (`openapi`, `soap/wsdl` and the others that are files of `crates/contract/examples/corpus`),
+Reads every document below FOLDER/KIND (`openapi`, `soap/wsdl` and the others that are files of `crates/call/examples/corpus`),
 each in a process of its own, and prints a table: how many are imported, how many operations they have, for how many of
 these an input can be made that fits, what was understood although it is wrong, and the time and memory that reading
 takes. A file's line is its folder, or the part of its name before `__`.
@@ -84,7 +84,7 @@ fn with_count(arguments: &[String]) -> Vec<String> {
 fn corpus(arguments: &[String]) -> Result<(), Error> {
     let workspace = Workspace::load()?;
     let mut command = workspace.cargo();
-    command.args(["run", "--release", "--quiet", "--package", "sinew-contract", "--example", "corpus", "--"]);
+    command.args(["run", "--release", "--quiet", "--package", "sinew-call", "--example", "corpus", "--"]);
     run(command.args(arguments))
 }
 

@@ -5,10 +5,10 @@ use sinew_mapping::{Expression, Limits, Moment, Scope};
 use sinew_model::{Attempt, Failure, Pagination, Reason};
 use sinew_stdx::Json;
 
-use crate::input::with_field;
 use crate::request::without_keys;
 use crate::respond::Answer;
 use crate::{CallRequest, Caller};
+use sinew_contract::wire::with_field;
 
 /// One page of a long answer.
 #[derive(Clone, Debug)]

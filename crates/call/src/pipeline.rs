@@ -80,6 +80,7 @@ pub(crate) async fn attempt(
         purpose: Arc::clone(&call.purpose),
         status: trail.reply.as_ref().map(|reply| reply.status.as_u16()),
         failure: failure.cloned(),
+        drift: outcome.as_ref().ok().and_then(|answer| note_drift(&state, call, answer)),
     }));
     note_vitals(core, &state, at, failure);
     let attempt = as_seen(&state, call, &trail, at, begun.elapsed(), failure);
@@ -138,10 +139,10 @@ impl Stages<'_> {
             Ok(reply) => {
                 self.heed_limits(&reply);
                 let reply = trail.reply.insert(reply);
-                let errors = &self.state.connection.connector.errors;
+                let connector = &self.state.connection.connector;
                 let used = &trail.used;
                 let masker = || masker(self.state, used);
-                let read = respond::read(self.plan, errors, reply, self.core.now(), masker);
+                let read = respond::read(self.plan, connector, reply, self.core.now(), masker);
                 no_token.map_or(read, Err)
             }
             Err(unanswered) => Err(unanswered.failure),
@@ -240,6 +241,15 @@ fn mask_failure(mut failure: Failure, masker: &Masker) -> Failure {
         failure.message = masked.into();
     }
     failure
+}
+
+/// Says once of an operation that its answers depart from their contract, and gives it for the record.
+fn note_drift(state: &ConnectionState, call: &CallRequest, answer: &Answer) -> Option<Arc<str>> {
+    let drift = answer.drift.as_deref()?;
+    if state.vitals.lock().drifted.insert(call.operation.id.clone()) {
+        tracing::warn!(connection = %state.connection.name, "{drift}; it is used as it is (`drift: report`)");
+    }
+    Some(Arc::from(drift))
 }
 
 /// Keeps what health shows, and says when a credential stops or starts working.

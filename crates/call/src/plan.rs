@@ -2,9 +2,11 @@ use std::sync::Arc;
 
 use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use sinew_connect::{follow, same_origin};
+use sinew_contract::wire::Manner;
 use sinew_diag::codes::call as codes;
 use sinew_model::{
-    BodyKind, Connection, Failure, Idempotency, Operation, Parameter, ParameterLocation, Reason,
+    BodyKind, BodyPart, Connection, Failure, Idempotency, Operation, Parameter, ParameterLocation, Reason,
 };
 
 const AGENT: &str = concat!("sinew/", env!("CARGO_PKG_VERSION"));
@@ -25,11 +27,13 @@ pub(crate) struct Plan {
     pub(crate) query: Vec<Place>,
     /// Header parameters.
     pub(crate) headers: Vec<(Place, HeaderName)>,
+    /// Cookie parameters.
+    pub(crate) cookies: Vec<Place>,
     /// Headers that every call sends.
     pub(crate) sent_always: HeaderMap,
     /// The header for the idempotency key.
     pub(crate) key_header: Option<HeaderName>,
-    /// Whether any field of the input goes elsewhere than into the body.
+    /// Whether the input is anything else than the body's JSON as it stands.
     pub(crate) splits_input: bool,
 }
 
@@ -48,11 +52,18 @@ pub(crate) struct Place {
     pub(crate) name: Arc<str>,
     /// Whether a call without it is refused.
     pub(crate) required: bool,
+    /// How its value is written; if nobody says, plain values and lists of them are taken.
+    pub(crate) manner: Option<Manner>,
 }
 
 impl Place {
     fn of(parameter: &Parameter) -> Self {
-        Self { field: parameter.field.clone(), name: parameter.name.clone(), required: parameter.required }
+        Self {
+            field: parameter.field.clone(),
+            name: parameter.name.clone(),
+            required: parameter.required,
+            manner: parameter.manner,
+        }
     }
 }
 
@@ -73,11 +84,9 @@ impl Plan {
             return Err(wrong("its `base_url` is no http or https URL, or holds a user name".to_owned()));
         }
         let at = |location| http.parameters.iter().filter(move |p| p.location == location);
-        let path = pieces(
-            connection.base_url.trim_end_matches('/'),
-            http,
-            &at(ParameterLocation::Path).collect::<Vec<_>>(),
-        );
+        let served = served_at(connection, &base, http.server.as_deref());
+        let path =
+            pieces(served.trim_end_matches('/'), http, &at(ParameterLocation::Path).collect::<Vec<_>>());
         let query: Vec<_> = at(ParameterLocation::Query).map(Place::of).collect();
         let mut headers = Vec::new();
         for parameter in at(ParameterLocation::Header) {
@@ -85,6 +94,7 @@ impl Plan {
                 .map_err(|_| wrong(format!("`{}` is no header name", parameter.name)))?;
             headers.push((Place::of(parameter), name));
         }
+        let cookies: Vec<_> = at(ParameterLocation::Cookie).map(Place::of).collect();
         let key_header = match &operation.idempotency {
             Idempotency::Key { header } => Some(
                 HeaderName::from_bytes(header.as_bytes())
@@ -98,7 +108,8 @@ impl Plan {
             }
             _ => None,
         };
-        let splits_input = !(http.parameters.is_empty() && path.len() == 1);
+        let whole_body = matches!(&http.body, BodyKind::Json { part: BodyPart::Rest, .. });
+        let splits_input = !(whole_body && http.parameters.is_empty() && path.len() == 1);
         let sent_always = sent_always(connection, operation).map_err(wrong)?;
         Ok(Self {
             operation: Arc::clone(operation),
@@ -108,6 +119,7 @@ impl Plan {
             fixed,
             query,
             headers,
+            cookies,
             sent_always,
             key_header,
             splits_input,
@@ -125,9 +137,10 @@ fn pieces(base: &str, http: &sinew_model::HttpBinding, parameters: &[&Parameter]
         let Some((name, after)) = inside.split_once('}') else { break };
         literal.push_str(before);
         pieces.push(Piece::Literal(std::mem::take(&mut literal)));
-        let declared = parameters.iter().find(|p| &*p.name == name).map(|p| p.field.clone());
-        let field = declared.unwrap_or_else(|| name.into());
-        pieces.push(Piece::Field(Place { field, name: name.into(), required: true }));
+        let declared = parameters.iter().find(|p| &*p.name == name);
+        let field = declared.map_or_else(|| name.into(), |p| p.field.clone());
+        let manner = declared.and_then(|p| p.manner);
+        pieces.push(Piece::Field(Place { field, name: name.into(), required: true, manner }));
         rest = after;
     }
     literal.push_str(rest);
@@ -137,15 +150,28 @@ fn pieces(base: &str, http: &sinew_model::HttpBinding, parameters: &[&Parameter]
     pieces
 }
 
+/// Where an operation is served: where its connection says, but for those whose vendor serves them elsewhere, and these only
+/// if the connection is to the vendor and not to a proxy or a stand-in.
+fn served_at(connection: &Connection, base: &Uri, server: Option<&str>) -> String {
+    let published = |url: &&str| {
+        let of_vendor = |of: &Arc<str>| of.parse().is_ok_and(|of| same_origin(&of, base));
+        url.starts_with('/') || connection.connector.servers.iter().any(of_vendor)
+    };
+    let elsewhere = server.filter(published).and_then(|url| follow(base, url).ok());
+    elsewhere.map_or_else(|| connection.base_url.to_string(), |url| url.to_string())
+}
+
 fn sent_always(connection: &Connection, operation: &Operation) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::with_capacity(12);
     headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
     headers.insert(ACCEPT, HeaderValue::from_static(ACCEPTED));
     let content_type = match &operation.http.body {
-        BodyKind::None => None,
-        BodyKind::Json => Some("application/json"),
-        BodyKind::Form => Some("application/x-www-form-urlencoded"),
-        BodyKind::Text { media_type, .. } => Some(&**media_type),
+        // A form of parts names its boundary, which depends on the parts.
+        BodyKind::None | BodyKind::Multipart { .. } => None,
+        BodyKind::Form { .. } => Some("application/x-www-form-urlencoded"),
+        BodyKind::Json { media_type, .. }
+        | BodyKind::Text { media_type, .. }
+        | BodyKind::File { media_type, .. } => Some(&**media_type),
     };
     if let Some(content_type) = content_type {
         let value =

@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use sinew_diag::codes::call as codes;
 use sinew_mapping::{Limits, Moment, Scope};
 use sinew_model::{Effect, Failure, Probe, Reason};
@@ -42,7 +40,7 @@ pub(crate) async fn ask(caller: &Caller, lost: &CallRequest) -> ProbeResult {
 
 /// The call that asks.
 fn question(lost: &CallRequest, probe: &Probe, moment: Moment) -> Result<CallRequest, Failure> {
-    let operation = lost.connection.connector.operations.get(&probe.operation);
+    let operation = lost.connection.connector.operations.get(probe.operation.as_str());
     let operation = operation
         .filter(|operation| operation.effect == Effect::Read)
         .ok_or_else(|| broken(lost, &format!("`{}` is no reading operation", probe.operation)))?;
@@ -51,7 +49,7 @@ fn question(lost: &CallRequest, probe: &Probe, moment: Moment) -> Result<CallReq
         .with
         .evaluate(&scope, moment, &Limits::default())
         .map_err(|error| broken(lost, &format!("`with` failed: {error}")))?;
-    Ok(CallRequest { operation: Arc::clone(operation), input, idempotency_key: None, ..lost.clone() })
+    Ok(CallRequest { operation, input, idempotency_key: None, ..lost.clone() })
 }
 
 fn broken(lost: &CallRequest, what: &str) -> Failure {

@@ -87,6 +87,8 @@ pub struct AttemptRecord {
     pub status: Option<u16>,
     /// The failure; `None` if it succeeded.
     pub failure: Option<Failure>,
+    /// How the answer departs from its contract, if it was used nevertheless.
+    pub drift: Option<Arc<str>>,
 }
 
 /// A request to a token endpoint.

@@ -145,12 +145,14 @@ mod tests {
                 method: "POST".into(),
                 path: "/".into(),
                 parameters: Vec::new(),
-                body: BodyKind::Json,
+                body: BodyKind::json(),
+                server: None,
             },
             input: None,
             output: None,
             pagination: None,
             deadline: None,
+            scopes: Vec::new(),
         }
     }
 

@@ -1,26 +1,26 @@
 //! The second stage: form the request from the operation and the input.
 
+mod body;
+
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use bytes::Bytes;
+use http::header::{CONTENT_TYPE, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::value::RawValue;
+use percent_encoding::utf8_percent_encode;
 use sinew_connect::auth::{Credential, Moment, Placement};
+use sinew_contract::wire::{ENCODED, Fields, Plain};
 use sinew_diag::codes::call as codes;
-use sinew_model::{Auth, BodyKind, Failure, Reason, Trace};
+use sinew_model::{Auth, Failure, Reason, Trace};
 use sinew_stdx::Json;
 use sinew_vault::Secret;
 
 use crate::CallRequest;
-use crate::input::{Fields, Plain, push_field};
 use crate::mask::MASK;
 use crate::plan::{Piece, Place, Plan};
 
-/// Everything but the characters that URLs never need encoded (RFC 3986, section 2.3).
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// How many contract violations a message names.
 const VIOLATIONS_SHOWN: usize = 5;
@@ -40,7 +40,7 @@ pub(crate) fn form(
     target: Option<&Uri>,
 ) -> Result<Formed, Failure> {
     check_contract(plan, &call.input)?;
-    let fields = if plan.splits_input || plan.operation.http.body != BodyKind::Json {
+    let fields = if plan.splits_input {
         Fields::of(&call.input)
             .ok_or_else(|| misplaced(plan, "the input is not an object, and the operation has parameters"))?
     } else {
@@ -66,9 +66,17 @@ pub(crate) fn form(
     if let Ok(value) = HeaderValue::from_str(&span.to_string()) {
         headers.insert(TRACEPARENT, value);
     }
-    let body = body(plan, &call.input, &fields)?;
+    if let Some(cookies) = cookies(plan, &fields)? {
+        headers.insert(COOKIE, cookies);
+    }
+    let (body, media_type) = body::of(plan, &call.input, &fields)?;
+    if let Some(media_type) = media_type {
+        let value = HeaderValue::from_str(&media_type)
+            .map_err(|_| misplaced(plan, &format!("`{media_type}` is no media type")))?;
+        headers.insert(CONTENT_TYPE, value);
+    }
     if body.is_empty() {
-        headers.remove(http::header::CONTENT_TYPE);
+        headers.remove(CONTENT_TYPE);
     }
     Ok(Formed { uri, headers, body })
 }
@@ -90,15 +98,6 @@ impl Formed {
             .apply(&mut request, moment)
             .map_err(|e| misplaced(plan, &format!("its credential does not fit: {e}")))?;
         Ok((request.map(Full::new), masks))
-    }
-}
-
-/// JSON text as the owner of a body, so that it goes out without being copied.
-struct Text(Json);
-
-impl AsRef<[u8]> for Text {
-    fn as_ref(&self) -> &[u8] {
-        self.0.as_bytes()
     }
 }
 
@@ -149,57 +148,98 @@ fn url(plan: &Plan, fields: &Fields<'_>) -> Result<Uri, Failure> {
     for piece in &plan.path {
         match piece {
             Piece::Literal(literal) => text.push_str(literal),
-            Piece::Field(place) => {
-                let value = path_value(plan, place, fields)?;
-                text.extend(utf8_percent_encode(&value, ENCODED));
-            }
+            Piece::Field(place) => text.push_str(&path_value(plan, place, fields)?),
         }
     }
-    let mut joint = if text.contains('?') { '&' } else { '?' };
+    let mut query = String::new();
     for place in &plan.query {
-        let values = match fields.get(&place.field).map(Plain::of) {
-            None | Some(Plain::Absent) => {
-                required(plan, place)?;
-                continue;
-            }
-            Some(Plain::One(value)) => vec![value],
-            Some(Plain::Many(values)) => values,
-            Some(Plain::Structure) => return Err(no_structure(plan, place, "the query")),
-        };
-        for value in values {
-            let (name, value) =
-                (utf8_percent_encode(&place.name, ENCODED), utf8_percent_encode(&value, ENCODED));
-            // Writing into a String does not fail.
-            let _ = write!(text, "{joint}{name}={value}");
-            joint = '&';
-        }
+        add_pairs(plan, place, fields, "the query", &mut query)?;
+    }
+    if !query.is_empty() {
+        text.push(if text.contains('?') { '&' } else { '?' });
+        text.push_str(&query);
     }
     text.parse().map_err(|_| misplaced(plan, "its path and parameters make no URL"))
 }
 
-/// A path parameter's text. Nothing, `.` and `..` would silently make it another path.
-fn path_value<'a>(plan: &Plan, place: &Place, fields: &Fields<'a>) -> Result<Cow<'a, str>, Failure> {
-    match fields.get(&place.field).map(Plain::of) {
-        Some(Plain::One(value)) if value.is_empty() => Err(missing(plan, place)),
-        Some(Plain::One(value)) if value == "." || value == ".." => Err(misplaced(
-            plan,
-            &format!("the field `{}` is `{value}`, which would be another path", place.field),
-        )),
-        Some(Plain::One(value)) => Ok(value),
-        None | Some(Plain::Absent) => Err(missing(plan, place)),
-        Some(Plain::Many(_) | Plain::Structure) => Err(no_structure(plan, place, "the path")),
+/// Adds `name=value` pairs of a parameter.
+fn add_pairs(
+    plan: &Plan,
+    place: &Place,
+    fields: &Fields<'_>,
+    into: &str,
+    pairs: &mut String,
+) -> Result<(), Failure> {
+    let Some(value) = fields.get(&place.field).filter(|value| value.get() != "null") else {
+        return required(plan, place);
+    };
+    if let Some(manner) = place.manner {
+        manner.query(pairs, &place.name, value);
+        return Ok(());
     }
+    let values = match Plain::of(value) {
+        Plain::Absent => Vec::new(),
+        Plain::One(value) => vec![value],
+        Plain::Many(values) => values,
+        Plain::Structure => return Err(no_structure(plan, &place.field, into)),
+    };
+    for value in values {
+        let joint = if pairs.is_empty() { "" } else { "&" };
+        let (name, value) = (utf8_percent_encode(&place.name, ENCODED), utf8_percent_encode(&value, ENCODED));
+        // Writing into a String does not fail.
+        let _ = write!(pairs, "{joint}{name}={value}");
+    }
+    Ok(())
+}
+
+/// A path parameter as it stands in a URL. Nothing, `.` and `..` would silently make it another path.
+fn path_value(plan: &Plan, place: &Place, fields: &Fields<'_>) -> Result<String, Failure> {
+    let Some(value) = fields.get(&place.field) else { return Err(missing(plan, &place.field)) };
+    let text = match (place.manner, Plain::of(value)) {
+        (_, Plain::Absent) => return Err(missing(plan, &place.field)),
+        (Some(manner), _) => manner.path(&place.name, value),
+        (None, Plain::One(value)) => utf8_percent_encode(&value, ENCODED).to_string(),
+        (None, Plain::Many(_) | Plain::Structure) => {
+            return Err(no_structure(plan, &place.field, "the path"));
+        }
+    };
+    if text.is_empty() {
+        return Err(missing(plan, &place.field));
+    }
+    if text.split('/').any(|part| part == "." || part == "..") {
+        let what = format!("the field `{}` is `{text}`, which would be another path", place.field);
+        return Err(misplaced(plan, &what));
+    }
+    Ok(text)
+}
+
+/// The `Cookie` header (RFC 6265, section 4.2.1); parameters that are not given are left out.
+fn cookies(plan: &Plan, fields: &Fields<'_>) -> Result<Option<HeaderValue>, Failure> {
+    let mut text = String::new();
+    for place in &plan.cookies {
+        let mut pairs = String::new();
+        add_pairs(plan, place, fields, "a cookie", &mut pairs)?;
+        for pair in pairs.split('&').filter(|pair| !pair.is_empty()) {
+            text.push_str(if text.is_empty() { "" } else { "; " });
+            text.push_str(pair);
+        }
+    }
+    if text.is_empty() {
+        return Ok(None);
+    }
+    HeaderValue::from_str(&text).map(Some).map_err(|_| misplaced(plan, "its cookies make no header"))
 }
 
 fn header_value(plan: &Plan, place: &Place, fields: &Fields<'_>) -> Result<Option<HeaderValue>, Failure> {
-    let text = match fields.get(&place.field).map(Plain::of) {
-        None | Some(Plain::Absent) => {
-            required(plan, place)?;
-            return Ok(None);
-        }
-        Some(Plain::One(value)) => value,
-        Some(Plain::Many(values)) => Cow::Owned(values.join(", ")),
-        Some(Plain::Structure) => return Err(no_structure(plan, place, "a header")),
+    let Some(value) = fields.get(&place.field).filter(|value| value.get() != "null") else {
+        return required(plan, place).map(|()| None);
+    };
+    let text = match (place.manner, Plain::of(value)) {
+        (_, Plain::Absent) => return Ok(None),
+        (Some(manner), _) => Cow::Owned(manner.header(value).unwrap_or_default()),
+        (None, Plain::One(value)) => value,
+        (None, Plain::Many(values)) => Cow::Owned(values.join(", ")),
+        (None, Plain::Structure) => return Err(no_structure(plan, &place.field, "a header")),
     };
     let value = HeaderValue::from_bytes(text.as_bytes()).map_err(|_| {
         misplaced(
@@ -213,91 +253,20 @@ fn header_value(plan: &Plan, place: &Place, fields: &Fields<'_>) -> Result<Optio
     Ok(Some(value))
 }
 
-fn body(plan: &Plan, input: &Json, fields: &Fields<'_>) -> Result<Bytes, Failure> {
-    match &plan.operation.http.body {
-        BodyKind::Json if !plan.splits_input && input.is_null() => Ok(Bytes::from_static(b"{}")),
-        BodyKind::Json if !plan.splits_input => Ok(Bytes::from_owner(Text(input.clone()))),
-        BodyKind::Json => {
-            let mut text = String::with_capacity(input.as_str().len());
-            for (name, value) in body_fields(plan, fields) {
-                push_field(&mut text, name, value.get());
-            }
-            text.push_str(if text.is_empty() { "{}" } else { "}" });
-            Ok(Bytes::from(text))
-        }
-        BodyKind::Form => form_body(plan, fields),
-        BodyKind::Text { field, .. } => {
-            no_leftovers(plan, fields, Some(field))?;
-            let place = Place { field: field.clone(), name: field.clone(), required: true };
-            match fields.get(field).map(Plain::of) {
-                None | Some(Plain::Absent) => Err(missing(plan, &place)),
-                Some(Plain::One(text)) => Ok(Bytes::from(text.into_owned())),
-                Some(_) => Err(no_structure(plan, &place, "a text")),
-            }
-        }
-        BodyKind::None => no_leftovers(plan, fields, None).map(|()| Bytes::new()),
-    }
-}
-
-fn form_body(plan: &Plan, fields: &Fields<'_>) -> Result<Bytes, Failure> {
-    let mut text = String::new();
-    for (name, value) in body_fields(plan, fields) {
-        let values = match Plain::of(value) {
-            Plain::Absent => continue,
-            Plain::One(value) => vec![value],
-            Plain::Many(values) => values,
-            Plain::Structure => {
-                let place = Place { field: name.into(), name: name.into(), required: false };
-                return Err(no_structure(plan, &place, "a form"));
-            }
-        };
-        for value in values {
-            if !text.is_empty() {
-                text.push('&');
-            }
-            text.extend(utf8_percent_encode(name, ENCODED));
-            text.push('=');
-            text.extend(utf8_percent_encode(&value, ENCODED));
-        }
-    }
-    Ok(Bytes::from(text))
-}
-
-/// The input fields that no parameter takes.
-fn body_fields<'f>(plan: &'f Plan, fields: &'f Fields<'_>) -> impl Iterator<Item = (&'f str, &'f RawValue)> {
-    fields.iter().filter(|(name, _)| !is_parameter(plan, name))
-}
-
-fn is_parameter(plan: &Plan, name: &str) -> bool {
-    let in_path = |piece: &Piece| matches!(piece, Piece::Field(place) if &*place.field == name);
-    plan.query.iter().any(|place| &*place.field == name)
-        || plan.headers.iter().any(|(place, _)| &*place.field == name)
-        || plan.path.iter().any(in_path)
-}
-
-/// A field that goes nowhere is a mistake: it would be lost without a word.
-fn no_leftovers(plan: &Plan, fields: &Fields<'_>, taken: Option<&str>) -> Result<(), Failure> {
-    match body_fields(plan, fields).find(|(name, value)| Some(*name) != taken && value.get() != "null") {
-        Some((name, _)) => Err(misplaced(plan, &format!("it has no place for the field `{name}`"))),
-        None => Ok(()),
-    }
-}
-
 fn required(plan: &Plan, place: &Place) -> Result<(), Failure> {
-    if place.required { Err(missing(plan, place)) } else { Ok(()) }
+    if place.required { Err(missing(plan, &place.field)) } else { Ok(()) }
 }
 
-fn missing(plan: &Plan, place: &Place) -> Failure {
-    let message =
-        format!("`{}` needs the field `{}`, which the input does not have", plan.shown, place.field);
+pub(super) fn missing(plan: &Plan, field: &str) -> Failure {
+    let message = format!("`{}` needs the field `{field}`, which the input does not have", plan.shown);
     Failure::new(Reason::Mapping, codes::INPUT_MISSING, message)
 }
 
-fn no_structure(plan: &Plan, place: &Place, into: &str) -> Failure {
-    misplaced(plan, &format!("the field `{}` is an object or list, which cannot go into {into}", place.field))
+pub(super) fn no_structure(plan: &Plan, field: &str, into: &str) -> Failure {
+    misplaced(plan, &format!("the field `{field}` is an object or list, which cannot go into {into}"))
 }
 
-fn misplaced(plan: &Plan, what: &str) -> Failure {
+pub(super) fn misplaced(plan: &Plan, what: &str) -> Failure {
     Failure::new(
         Reason::Mapping,
         codes::INPUT_UNPLACEABLE,

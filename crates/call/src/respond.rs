@@ -6,9 +6,10 @@ use http::header::{CONTENT_TYPE, LINK};
 use http::{HeaderMap, StatusCode, Uri};
 use percent_encoding::percent_decode_str;
 use sinew_connect::{BodyError, follow};
+use sinew_contract::wire::File;
 use sinew_diag::codes::call as codes;
 use sinew_mapping::{Expression, Limits, Moment, Scope};
-use sinew_model::{Effect, ErrorShape, Failure, Reason};
+use sinew_model::{Connector, DriftPolicy, Effect, ErrorShape, Failure, Reason};
 use sinew_stdx::{Json, Timestamp};
 
 use crate::mask::Masker;
@@ -27,32 +28,41 @@ pub(crate) struct Answer {
     pub(crate) value: Json,
     /// The URL of the next page, from `Link` (RFC 8288).
     pub(crate) next: Option<Uri>,
+    /// How it departs from its contract, if it is used nevertheless.
+    pub(crate) drift: Option<String>,
 }
 
 /// What the reply means: the answer, or the failure that its status, its body or its contract makes of it.
 pub(crate) fn read(
     plan: &Plan,
-    errors: &ErrorShape,
+    connector: &Connector,
     reply: &Reply,
     now: Timestamp,
     masker: impl FnOnce() -> Masker,
 ) -> Result<Answer, Failure> {
     if !reply.status.is_success() {
-        return Err(refusal(plan, errors, reply, now, &masker()));
+        return Err(refusal(plan, &connector.errors, reply, now, &masker()));
     }
     let body = reply.body.as_ref().map_err(|error| no_body(plan, reply.status, error))?;
     let value =
         decode(reply.status, &reply.headers, body).map_err(|what| unusable(plan, reply.status, &what))?;
-    if let Some(schema) = &plan.operation.output {
-        let violations = schema.violations(&value);
-        if !violations.is_empty() {
-            let shown: Vec<_> = violations.iter().take(VIOLATIONS_SHOWN).map(ToString::to_string).collect();
-            let message =
-                format!("the answer of `{}` departs from its contract: {}", plan.shown, shown.join("; "));
-            return Err(Failure::new(Reason::Drift, codes::DRIFT, message).status(reply.status.as_u16()));
+    let drift = departs(plan, &value);
+    match drift {
+        Some(message) if connector.drift == DriftPolicy::Refuse => {
+            Err(Failure::new(Reason::Drift, codes::DRIFT, message).status(reply.status.as_u16()))
         }
+        drift => Ok(Answer { value, next: next_link(&reply.from, &reply.headers), drift }),
     }
-    Ok(Answer { value, next: next_link(&reply.from, &reply.headers) })
+}
+
+/// How an answer departs from its contract.
+fn departs(plan: &Plan, value: &Json) -> Option<String> {
+    let violations = plan.operation.output.as_ref()?.violations(value);
+    if violations.is_empty() {
+        return None;
+    }
+    let shown: Vec<_> = violations.iter().take(VIOLATIONS_SHOWN).map(ToString::to_string).collect();
+    Some(format!("the answer of `{}` departs from its contract: {}", plan.shown, shown.join("; ")))
 }
 
 /// A status that is no success, in the system's own words as far as it has any.
@@ -133,7 +143,11 @@ fn decode(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<Json, 
         }
         Some("application/x-www-form-urlencoded") => text(headers, body).map(|text| form(&text)),
         None => json().or_else(|_| text(headers, body).map(|text| Json::string(&text))),
-        Some(_) => text(headers, body).map(|text| Json::string(&text)),
+        // What is no text is a file, which can be sent on as it is.
+        Some(kind) => Ok(match text(headers, body) {
+            Ok(text) => Json::string(&text),
+            Err(_) => File::to_json(body, Some(kind)),
+        }),
     }
 }
 
@@ -225,6 +239,7 @@ mod tests {
             (Some("application/x-www-form-urlencoded"), b"a=1&b=x+y%21&a=2", r#"{"a":["1","2"],"b":"x y!"}"#),
             (None, b"{}", "{}"),
             (None, b"ok", "\"ok\""),
+            (Some("image/png"), b"\x89PNG", r#"{"base64":"iVBORw==","media_type":"image/png"}"#),
         ] {
             assert_eq!(check(kind, body).as_deref(), Ok(json), "{kind:?}");
         }
@@ -234,7 +249,7 @@ mod tests {
     fn what_cannot_be_read_says_why() {
         assert!(check(Some("application/json"), b"{\"a\":").unwrap_err().contains("not JSON"));
         assert!(check(Some("application/json"), "[".repeat(1000).as_bytes()).unwrap_err().contains("nested"));
-        assert!(check(Some("image/png"), b"\x89PNG").unwrap_err().contains("neither JSON nor text"));
+        assert!(check(None, b"\x89PNG").unwrap_err().contains("neither JSON nor text"));
     }
 
     #[test]

@@ -1,9 +1,9 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 use sinew_connect::{ClientOptions, HttpClient, Tls};
-use sinew_model::{Connection, ConnectionName, Failure, Operation, Snapshot};
+use sinew_model::{Connection, ConnectionName, Failure, Operation, OperationId, Snapshot};
 use sinew_stdx::Timestamp;
 
 use crate::authenticate::Login;
@@ -35,6 +35,8 @@ pub(crate) struct Vitals {
     pub(crate) last_success: Option<Timestamp>,
     pub(crate) last_failure: Option<(Timestamp, Failure)>,
     pub(crate) credential_failed: bool,
+    /// Operations of which it was said that their answers depart from their contract.
+    pub(crate) drifted: HashSet<OperationId>,
 }
 
 impl ConnectionState {

@@ -2,11 +2,13 @@
 //!
 //! Fetches nothing: whoever reads a document of several files hands them in. Knows no connection and no call.
 
+pub mod diff;
 pub mod document;
 mod example;
 pub mod openapi;
 mod schema;
 pub mod soap;
+pub mod wire;
 pub mod wsdl;
 pub mod xml;
 mod xsd;

@@ -34,6 +34,7 @@ struct ConnectionMeter {
     calls: BTreeMap<&'static str, u64>,
     took: Histogram,
     waited: Duration,
+    drifted: u64,
     tokens: BTreeMap<&'static str, u64>,
     breaker_opened: u64,
     breaker_open: bool,
@@ -123,6 +124,11 @@ impl Meters {
         for (connection, meter) in &*connections {
             out.sample(name, &[("connection", connection)], meter.waited.as_secs_f64());
         }
+        let name = "sinew_answers_drifted_total";
+        out.begin(name, "counter", "Answers that departed from their contract, and were used nevertheless.");
+        for (connection, meter) in &*connections {
+            out.sample(name, &[("connection", connection)], meter.drifted as f64);
+        }
         let name = "sinew_token_requests_total";
         out.begin(name, "counter", "Requests for access tokens.");
         for (connection, meter) in &*connections {
@@ -179,6 +185,7 @@ impl CallRecorder for Meters {
                 *meter.calls.entry(outcome(&attempt.failure)).or_default() += 1;
                 meter.took.add(attempt.took.saturating_sub(attempt.waited));
                 meter.waited += attempt.waited;
+                meter.drifted += u64::from(attempt.drift.is_some());
             }
             CallRecord::TokenAsked(token) => {
                 let meter = connections.entry(token.connection.shared()).or_default();

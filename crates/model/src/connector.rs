@@ -1,11 +1,11 @@
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sinew_contract::Schema;
+use sinew_contract::wire::{FieldManner, Manner};
 use sinew_mapping::{Expression, Mapping};
 
-use crate::{ConnectorId, OperationId, WebhookHabit};
+use crate::{ConnectorId, OperationId, Operations, WebhookHabit};
 
 /// The operations of one kind of system in one version, and its habits.
 #[derive(Clone, Debug)]
@@ -15,7 +15,11 @@ pub struct Connector {
     /// What the system is, for people.
     pub description: Arc<str>,
     /// What can be called.
-    pub operations: BTreeMap<OperationId, Arc<Operation>>,
+    pub operations: Operations,
+    /// Where the system is served, as its vendor publishes it; empty if nobody says.
+    pub servers: Vec<Arc<str>>,
+    /// What becomes of answers that depart from their contract.
+    pub drift: DriftPolicy,
     /// How the system words its errors.
     pub errors: ErrorShape,
     /// How the system sends webhooks.
@@ -45,6 +49,17 @@ pub struct Operation {
     pub pagination: Option<Pagination>,
     /// Overrides the connection's total deadline for slow operations.
     pub deadline: Option<Duration>,
+    /// What a credential must be allowed: any one of these sets of scopes. Empty if nobody says.
+    pub scopes: Vec<Vec<Arc<str>>>,
+}
+
+/// What becomes of answers that depart from their contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DriftPolicy {
+    /// The call fails.
+    Refuse,
+    /// The answer is used, and what departs is told.
+    Report,
 }
 
 /// What an operation does to the system.
@@ -90,6 +105,9 @@ pub struct HttpBinding {
     pub method: Arc<str>,
     /// Path below the base URL with `{name}` for path parameters.
     pub path: Arc<str>,
+    /// Where it is served, if elsewhere than the rest: a URL, or a path on the same host. Only heeded if the connection is
+    /// to one of the connector's published servers.
+    pub server: Option<Arc<str>>,
     /// Path, query and header parameters, each taken from the input field of its name.
     pub parameters: Vec<Parameter>,
     /// How the rest of the input is sent.
@@ -107,6 +125,8 @@ pub struct Parameter {
     pub location: ParameterLocation,
     /// Whether a call without it is refused.
     pub required: bool,
+    /// How its value is written; if nobody says, plain values and lists of them are taken, and nothing else.
+    pub manner: Option<Manner>,
 }
 
 /// Where a parameter goes.
@@ -118,6 +138,8 @@ pub enum ParameterLocation {
     Query,
     /// Into a header.
     Header,
+    /// Into a cookie.
+    Cookie,
 }
 
 /// How a body is sent.
@@ -125,10 +147,29 @@ pub enum ParameterLocation {
 pub enum BodyKind {
     /// No body.
     None,
-    /// A JSON object of the remaining input fields.
-    Json,
-    /// `application/x-www-form-urlencoded` of the remaining input fields.
-    Form,
+    /// As JSON.
+    Json {
+        /// Which part of the input.
+        part: BodyPart,
+        /// The `Content-Type`.
+        media_type: Arc<str>,
+    },
+    /// As `application/x-www-form-urlencoded`.
+    Form {
+        /// Which part of the input.
+        part: BodyPart,
+        /// The fields that are not written the usual way; `None` refuses what has parts of its own.
+        fields: Option<Arc<[FieldManner]>>,
+    },
+    /// As a form of parts (RFC 7578).
+    Multipart {
+        /// Which part of the input.
+        part: BodyPart,
+        /// The media type, without its boundary.
+        media_type: Arc<str>,
+        /// The fields that are not written the usual way.
+        fields: Arc<[FieldManner]>,
+    },
     /// The text of one input field, under this media type (CSV, plain text).
     Text {
         /// The input field.
@@ -136,6 +177,34 @@ pub enum BodyKind {
         /// The `Content-Type`.
         media_type: Arc<str>,
     },
+    /// The file in one input field ([`sinew_contract::wire::File`]).
+    File {
+        /// The input field.
+        field: Arc<str>,
+        /// The `Content-Type`, unless the file has one.
+        media_type: Arc<str>,
+    },
+}
+
+/// Which part of an input is the body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BodyPart {
+    /// An object of all fields that are no parameters.
+    Rest,
+    /// The value of one field.
+    Field(Arc<str>),
+}
+
+impl BodyKind {
+    /// A JSON object of all input fields that are no parameters.
+    pub fn json() -> Self {
+        Self::Json { part: BodyPart::Rest, media_type: Arc::from("application/json") }
+    }
+
+    /// A form of all input fields that are no parameters.
+    pub fn form() -> Self {
+        Self::Form { part: BodyPart::Rest, fields: None }
+    }
 }
 
 /// How a long answer is cut into pages. Expressions stand over the answer's body.

@@ -9,8 +9,10 @@ mod auth;
 mod channel;
 mod connection;
 mod connector;
+mod description;
 mod flow;
 mod name;
+mod operations;
 mod outcome;
 mod principal;
 mod raw;
@@ -26,17 +28,21 @@ pub use auth::{ApiKey, Auth, BasicLogin, ClientProof, Endpoints, Grant, KeyLocat
 pub use channel::{AlertChannel, AlertKind, ChannelKind, EmailTls, UrlOrSecret};
 pub use connection::{Access, AddressKind, Breaker, Connection, Deadlines, Egress, Owner, SecretRef};
 pub use connector::{
-    BodyKind, Connector, Effect, ErrorShape, HttpBinding, Idempotency, Operation, Pagination, Parameter,
-    ParameterLocation, Probe,
+    BodyKind, BodyPart, Connector, DriftPolicy, Effect, ErrorShape, HttpBinding, Idempotency, Operation,
+    Pagination, Parameter, ParameterLocation, Probe,
 };
+pub use description::{Description, DescriptionError, DescriptionKind, Listed};
 pub use flow::{Flow, FlowLimits, FlowVersion, KeyPolicy, OnFailure, Priority};
 pub use name::{
     ChannelName, ConnectionName, ConnectorId, EventName, FlowName, InvalidName, OperationId, StepName,
     SubscriberName,
 };
+pub use operations::Operations;
 pub use outcome::{Attempt, Failure, Outcome, Reason, SeenMessage};
 pub use principal::{Principal, PrincipalKind, Trace};
-pub use read::{SourceFile, flow_from_source, json_schema, json_schema_of, kinds, load, reference};
+pub use read::{
+    SourceFile, flow_from_source, json_schema, json_schema_of, kinds, load, load_with, reference,
+};
 pub use snapshot::Snapshot;
 pub use step::{
     Approve, Arm, Block, Branch, Call, Catch, Each, EachSource, Emit, FileFormat, Parallel, Reduce, Retry,

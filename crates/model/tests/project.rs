@@ -194,14 +194,14 @@ fn operations_have_the_idempotency_of_their_method_and_connector() {
     let snapshot = snapshot("kind: AlertChannel\nname: more\nlog: true\n");
     let crm = &snapshot.connectors[&ConnectorId::new("sandbox-crm@2026-11").unwrap()];
     let billing = &snapshot.connectors[&ConnectorId::new("sandbox-billing@2026-11").unwrap()];
-    assert_eq!(crm.operations["getContact"].idempotency, Idempotency::Natural);
-    assert_eq!(crm.operations["addNote"].idempotency, Idempotency::None);
+    assert_eq!(crm.operations.get("getContact").unwrap().idempotency, Idempotency::Natural);
+    assert_eq!(crm.operations.get("addNote").unwrap().idempotency, Idempotency::None);
     assert_eq!(
-        billing.operations["createInvoice"].idempotency,
+        billing.operations.get("createInvoice").unwrap().idempotency,
         Idempotency::Key { header: "Idempotency-Key".into() }
     );
-    assert_eq!(billing.operations["replaceInvoice"].idempotency, Idempotency::Natural);
-    assert!(crm.operations["addNote"].http.parameters[0].required);
+    assert_eq!(billing.operations.get("replaceInvoice").unwrap().idempotency, Idempotency::Natural);
+    assert!(crm.operations.get("addNote").unwrap().http.parameters[0].required);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use sinew_control::Project;
 use sinew_diag::codes::{config, control, trigger};
 use sinew_diag::{Code, Diagnostic, Diagnostics, Style};
-use sinew_model::{Flow, Snapshot, SourceFile, Trigger, load};
+use sinew_model::{Flow, Snapshot, SourceFile, Trigger, load_with};
 
 use crate::error::Exit;
 
@@ -15,6 +15,10 @@ use crate::error::Exit;
 const FILES_MAX: usize = 20_000;
 const DEPTH_MAX: u32 = 16;
 const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// What is read of a description: vendors publish some that are larger than any project.
+const DESCRIPTION_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// How files end that resources may name.
+const NAMED: [&str; 6] = ["json", "graphql", "graphqls", "wsdl", "xsd", "xml"];
 
 /// The folders of a project, taken as one. Files are called as they would be opened from where the program was started.
 #[derive(Clone, Debug)]
@@ -120,7 +124,7 @@ impl Folders {
     }
 
     fn judge(&self, files: Vec<SourceFile>) -> Loaded {
-        let (mut snapshot, mut findings) = load(&files, &self.variables);
+        let (mut snapshot, mut findings) = load_with(&files, &self.variables, &|path| self.open(path));
         let is_empty = |s: &Snapshot| {
             s.flows.is_empty()
                 && s.connections.is_empty()
@@ -159,9 +163,34 @@ impl Folders {
         Ok(files)
     }
 
+    /// Opens a file that a resource names, if it lies in the project.
+    fn open(&self, path: &str) -> Result<Vec<u8>, String> {
+        let told = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound => "there is no such file".to_owned(),
+            _ => error.to_string(),
+        };
+        let path = Path::new(path).canonicalize().map_err(told)?;
+        let folder = |root: &PathBuf| {
+            if root.is_file() { root.parent().map(Path::to_owned) } else { Some(root.clone()) }
+        };
+        let inside = |root: &PathBuf| {
+            folder(root).and_then(|of| of.canonicalize().ok()).is_some_and(|of| path.starts_with(of))
+        };
+        if !self.roots.iter().any(inside) {
+            return Err("it lies outside of the project's folders".to_owned());
+        }
+        let mut bytes = Vec::new();
+        let file = File::open(&path).map_err(told)?;
+        file.take(DESCRIPTION_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(told)?;
+        if bytes.len() as u64 > DESCRIPTION_BYTES_MAX {
+            return Err(format!("it is larger than {} MB", DESCRIPTION_BYTES_MAX >> 20));
+        }
+        Ok(bytes)
+    }
+
     /// What tells whether something has changed: each file with its time and length.
     pub fn fingerprint(&self) -> Vec<(PathBuf, Option<SystemTime>, u64)> {
-        let paths = self.paths().unwrap_or_default();
+        let paths = self.paths_of(|path| is_yaml(path) || is_named(path)).unwrap_or_default();
         let tell = |path: PathBuf| {
             let file = std::fs::metadata(&path).ok();
             let (time, length) = (file.as_ref().and_then(|f| f.modified().ok()), file.map_or(0, |f| f.len()));
@@ -171,13 +200,17 @@ impl Folders {
     }
 
     fn paths(&self) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
+        self.paths_of(is_yaml)
+    }
+
+    fn paths_of(&self, wanted: fn(&Path) -> bool) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
         let mut paths = Vec::new();
         for root in &self.roots {
             if root.is_file() {
                 paths.push(root.clone());
                 continue;
             }
-            walk(root, DEPTH_MAX, &mut paths)?;
+            walk(root, DEPTH_MAX, wanted, &mut paths)?;
         }
         paths.sort();
         paths.dedup();
@@ -185,8 +218,25 @@ impl Folders {
     }
 }
 
-/// Collects YAML files; what is hidden (`.sinew`, `.git`) is none of the project.
-fn walk(folder: &Path, depth: u32, paths: &mut Vec<PathBuf>) -> Result<(), (PathBuf, io::Error)> {
+fn is_yaml(path: &Path) -> bool {
+    ends_with(path, &["yaml", "yml"])
+}
+
+fn is_named(path: &Path) -> bool {
+    ends_with(path, &NAMED)
+}
+
+fn ends_with(path: &Path, ends: &[&str]) -> bool {
+    path.extension().is_some_and(|end| ends.iter().any(|of| end.eq_ignore_ascii_case(of)))
+}
+
+/// Collects files; what is hidden (`.sinew`, `.git`) is none of the project.
+fn walk(
+    folder: &Path,
+    depth: u32,
+    wanted: fn(&Path) -> bool,
+    paths: &mut Vec<PathBuf>,
+) -> Result<(), (PathBuf, io::Error)> {
     let wrong = |e: io::Error| (folder.to_owned(), e);
     for entry in std::fs::read_dir(folder).map_err(wrong)? {
         let entry = entry.map_err(wrong)?;
@@ -198,11 +248,8 @@ fn walk(folder: &Path, depth: u32, paths: &mut Vec<PathBuf>) -> Result<(), (Path
             if depth == 0 {
                 return Err((path, io::Error::other(format!("folders nest deeper than {DEPTH_MAX}"))));
             }
-            walk(&path, depth - 1, paths)?;
-        } else if path
-            .extension()
-            .is_some_and(|end| end.eq_ignore_ascii_case("yaml") || end.eq_ignore_ascii_case("yml"))
-        {
+            walk(&path, depth - 1, wanted, paths)?;
+        } else if wanted(&path) {
             if paths.len() >= FILES_MAX {
                 return Err((path, io::Error::other(format!("more than {FILES_MAX} files"))));
             }
@@ -223,7 +270,7 @@ impl Project for Folders {
     }
 
     fn check(&self, files: &[SourceFile]) -> (Option<Snapshot>, Diagnostics) {
-        load(files, &self.variables)
+        load_with(files, &self.variables, &|path| self.open(path))
     }
 }
 

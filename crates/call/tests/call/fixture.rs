@@ -1,6 +1,5 @@
 //! A connection to the scripted server, and calls over it.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,9 +10,9 @@ use sinew_call::{
 use sinew_mapping::Expression;
 use sinew_model::{
     Access, AddressKind, Auth, BodyKind, Breaker, ClientProof, Connection, ConnectionName, Connector,
-    ConnectorId, Deadlines, Effect, Egress, Endpoints, ErrorShape, Grant, HttpBinding, Idempotency, OAuth2,
-    OAuthClient, Operation, OperationId, Owner, Parameter, ParameterLocation, Principal, PrincipalKind,
-    Priority, Probe, SecretRef, Trace,
+    ConnectorId, Deadlines, DriftPolicy, Effect, Egress, Endpoints, ErrorShape, Grant, HttpBinding,
+    Idempotency, OAuth2, OAuthClient, Operation, OperationId, Owner, Parameter, ParameterLocation, Principal,
+    PrincipalKind, Priority, Probe, SecretRef, Trace,
 };
 use sinew_stdx::{ByteSize, Json};
 use sinew_vault::EnvironmentSecrets;
@@ -116,7 +115,9 @@ fn connection(url: &str) -> Connection {
         connector: Arc::new(Connector {
             id: ConnectorId::new("test@1").unwrap(),
             description: "".into(),
-            operations: BTreeMap::from([(OperationId::new("read").unwrap(), Arc::new(read()))]),
+            operations: [read()].into_iter().collect(),
+            servers: Vec::new(),
+            drift: DriftPolicy::Refuse,
             errors: ErrorShape { code: expression("error.code"), message: expression("error.message") },
             webhooks: None,
         }),
@@ -142,16 +143,18 @@ fn connection(url: &str) -> Connection {
 
 fn operation(id: &str, effect: Effect, idempotency: Idempotency, method: &str, path: &str) -> Operation {
     Operation {
+        scopes: Vec::new(),
         id: OperationId::new(id).unwrap(),
         description: "".into(),
         effect,
         idempotency,
         probe: None,
         http: HttpBinding {
+            server: None,
             method: method.into(),
             path: path.into(),
             parameters: Vec::new(),
-            body: if method == "POST" { BodyKind::Json } else { BodyKind::None },
+            body: if method == "POST" { BodyKind::json() } else { BodyKind::None },
         },
         input: None,
         output: None,
@@ -168,7 +171,13 @@ pub fn read() -> Operation {
 }
 
 pub fn query(field: &str) -> Parameter {
-    Parameter { field: field.into(), name: field.into(), location: ParameterLocation::Query, required: false }
+    Parameter {
+        field: field.into(),
+        name: field.into(),
+        location: ParameterLocation::Query,
+        required: false,
+        manner: None,
+    }
 }
 
 /// `POST /things` at a system that acts twice.

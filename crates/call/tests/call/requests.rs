@@ -1,7 +1,10 @@
 //! How operation and input become a request.
 
+use std::collections::BTreeMap;
+
+use serde_json::json;
 use sinew_contract::Schema;
-use sinew_model::{BodyKind, Operation, Parameter, ParameterLocation, Reason};
+use sinew_model::{BodyKind, Operation, Parameter, ParameterLocation, Reason, SourceFile, load_with};
 
 use crate::fixture::{Fixture, keyed_write, query, read, write};
 use crate::server::{Arrived, Server, ok};
@@ -21,7 +24,7 @@ async fn check(operation: Operation, input: &str) -> Result<Arrived, String> {
 }
 
 fn parameter(field: &str, location: ParameterLocation, required: bool) -> Parameter {
-    Parameter { field: field.into(), name: field.into(), location, required }
+    Parameter { field: field.into(), name: field.into(), location, required, manner: None }
 }
 
 fn with_path() -> Operation {
@@ -64,7 +67,7 @@ async fn bodies_are_json_form_or_text() {
         operation.http.body = body;
         operation
     };
-    let form = check(body(BodyKind::Form), r#"{"a":"x y","b":[1,2.50],"c":null}"#).await.unwrap();
+    let form = check(body(BodyKind::form()), r#"{"a":"x y","b":[1,2.50],"c":null}"#).await.unwrap();
     assert_eq!(form.body, "a=x%20y&b=1&b=2.50");
     assert_eq!(form.header("content-type"), Some("application/x-www-form-urlencoded"));
     let csv = BodyKind::Text { field: "csv".into(), media_type: "text/csv".into() };
@@ -72,6 +75,86 @@ async fn bodies_are_json_form_or_text() {
     assert_eq!((text.body.as_str(), text.header("content-type")), ("a,b\n1,2", Some("text/csv")));
     assert_eq!(check(write(), "null").await.unwrap().body, "{}");
     assert_eq!(check(write(), "[1]").await.unwrap().body, "[1]");
+}
+
+/// An operation as a description has it.
+fn described(method: &str, path: &str, operation: &serde_json::Value) -> Operation {
+    let description = json!({
+        "openapi": "3.1.0",
+        "info": {"title": "t", "version": "1"},
+        "paths": { path: { method: operation } },
+    });
+    let open = |_: &str| Ok(description.to_string().into_bytes());
+    let yaml = "kind: Connector\nname: x\nversion: 1\nopenapi: x.json\n";
+    let (snapshot, findings) = load_with(&[SourceFile::new("x.yaml", yaml)], &BTreeMap::new(), &open);
+    let snapshot = snapshot.unwrap_or_else(|| panic!("{findings}"));
+    let operations = &snapshot.connectors.values().next().unwrap().operations;
+    (*operations.get(operations.ids()[0].as_str()).unwrap()).clone()
+}
+
+#[tokio::test]
+async fn parameters_are_written_in_the_style_of_their_description() {
+    let parameter = |name: &str, place: &str, more: serde_json::Value| {
+        let mut parameter = json!({"name": name, "in": place, "schema": {}});
+        if place == "path" {
+            parameter["required"] = json!(true);
+        }
+        parameter.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        parameter
+    };
+    let operation = json!({"operationId": "x", "parameters": [
+        parameter("id", "path", json!({"style": "matrix"})),
+        parameter("filter", "query", json!({"style": "deepObject", "explode": true})),
+        parameter("ids", "query", json!({"explode": false})),
+        parameter("session", "cookie", json!({})),
+        parameter("X-Tags", "header", json!({})),
+    ]});
+    let input =
+        r#"{"id":[1,2],"filter":{"a":{"b":1.50}},"ids":["x","y"],"session":"s;1","X-Tags":["p","q"]}"#;
+    let arrived = check(described("get", "/things/{id}", &operation), input).await.unwrap();
+    assert_eq!(arrived.line, "GET /things/;id=1,2?filter[a][b]=1.50&ids=x,y HTTP/1.1");
+    assert_eq!((arrived.header("cookie"), arrived.header("x-tags")), (Some("session=s%3B1"), Some("p,q")));
+}
+
+#[tokio::test]
+async fn bodies_are_written_as_their_description_says() {
+    let body = |media_type: &str, content: serde_json::Value| {
+        let operation = json!({"operationId": "x", "requestBody": {"required": true, "content": { media_type: content }}});
+        described("post", "/things", &operation)
+    };
+    let plain =
+        json!({"type": "object", "properties": {"title": {"type": "string"}, "meta": {"type": "object"}}});
+    let deep = json!({"schema": plain, "encoding": {"meta": {"style": "deepObject", "explode": true}}});
+    let form =
+        check(body("application/x-www-form-urlencoded", deep), r#"{"title":"a b","meta":{"k":1}}"#).await;
+    assert_eq!(form.unwrap().body, "title=a%20b&meta[k]=1");
+
+    let list = json!({"schema": {"type": "array", "items": {"type": "integer"}}});
+    let patch = check(body("application/json-patch+json", list), r#"{"body":[1,2]}"#).await.unwrap();
+    assert_eq!(
+        (patch.body.as_str(), patch.header("content-type")),
+        ("[1,2]", Some("application/json-patch+json"))
+    );
+
+    let file = json!({"schema": {"type": "string", "format": "binary"}});
+    let sent =
+        check(body("image/*", file), r#"{"body":{"base64":"aGk=","media_type":"image/png"}}"#).await.unwrap();
+    assert_eq!((sent.body.as_str(), sent.header("content-type")), ("hi", Some("image/png")));
+
+    let parts = json!({"schema": {"type": "object", "properties": {
+        "name": {"type": "string"}, "file": {"type": "string", "format": "binary"},
+    }}});
+    let parts = body("multipart/form-data", parts);
+    let input = r#"{"name":"n","file":{"base64":"aGk=","filename":"a.txt"}}"#;
+    let sent = check(parts, input).await.unwrap();
+    let content_type = sent.header("content-type").unwrap().to_owned();
+    let boundary = content_type.strip_prefix("multipart/form-data; boundary=").unwrap();
+    let wanted = format!(
+        "--{boundary}\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\nn\r\n--{boundary}\r\n\
+         Content-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\
+         Content-Type: application/octet-stream\r\n\r\nhi\r\n--{boundary}--\r\n"
+    );
+    assert_eq!(sent.body, wanted);
 }
 
 #[tokio::test]

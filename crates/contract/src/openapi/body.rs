@@ -44,6 +44,17 @@ impl Content {
         self.essence().starts_with("multipart/")
     }
 
+    /// Whether it is text: `text/*`, XML, YAML, CSV or JavaScript under whichever type.
+    pub fn is_text(&self) -> bool {
+        let essence = self.essence();
+        let kind = essence.rsplit(['/', '+']).next().unwrap_or_default();
+        let is_known = matches!(
+            kind.trim_start_matches("x-"),
+            "xml" | "yaml" | "csv" | "ndjson" | "jsonlines" | "javascript" | "graphql" | "sql"
+        );
+        essence.starts_with("text/") || is_known
+    }
+
     /// The media type without its parameters, in lower case.
     fn essence(&self) -> String {
         self.media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
@@ -55,7 +66,7 @@ impl Content {
             () if self.is_json() => 0,
             () if self.is_form() => 1,
             () if self.is_multipart() => 2,
-            () if self.essence().starts_with("text/") => 3,
+            () if self.is_text() => 3,
             () => 4,
         }
     }

@@ -25,7 +25,7 @@ use serde_json::Value;
 pub use body::{Body, Content};
 pub use effect::Effect;
 pub use event::Event;
-pub use input::{Input, InputBody};
+pub use input::{BodyForm, Input, InputBody};
 pub(crate) use names::{Ids, Origin};
 pub use operation::{Operation, Response};
 pub use parameter::{Location, Parameter, Style};

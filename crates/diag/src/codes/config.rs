@@ -85,6 +85,8 @@ codes! {
     RETRY_WITHOUT_IDEMPOTENCY = "SNW-1314", "A retry that could double an effect";
     /// An undo that never runs.
     UNDO_NEVER = "SNW-1315", "An undo that never runs";
+    /// A description of no use.
+    DESCRIPTION = "SNW-1316", "A description of no use";
     /// A signature that proves too little.
     UNSOUND_SIGNATURE = "SNW-1330", "A signature that proves too little";
 }

@@ -29,9 +29,9 @@ pub(crate) fn target(
     let operation = connection
         .connector
         .operations
-        .get(&call.operation)
+        .get(call.operation.as_str())
         .ok_or_else(|| gone(format!("operation `{}.{}`", call.connection, call.operation)))?;
-    Ok((Arc::clone(connection), Arc::clone(operation)))
+    Ok((Arc::clone(connection), operation))
 }
 
 /// Whether it must be durable that this call is about to be sent: the destination would act twice.

@@ -109,14 +109,14 @@ impl Poller<'_> {
         let connection = snapshot.connections.get(&call.connection);
         let connection =
             connection.ok_or_else(|| gone(format!("connection `{}` is gone", call.connection)))?;
-        let operation = connection.connector.operations.get(&call.operation);
+        let operation = connection.connector.operations.get(call.operation.as_str());
         let operation = operation
             .ok_or_else(|| gone(format!("operation `{}.{}` is gone", call.connection, call.operation)))?;
         let scope = Scope::new().with("cursor", &position.cursor);
         let input = call.with.evaluate(&scope, self.moment(), &Limits::default());
         let pages = self.around.engine.caller().pages(CallRequest {
             connection: Arc::clone(connection),
-            operation: Arc::clone(operation),
+            operation,
             input: input.map_err(|e| unreadable(format!("the trigger's `with` failed: {e}")))?,
             principal: self.principal(),
             trace,

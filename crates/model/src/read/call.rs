@@ -90,7 +90,7 @@ impl Reader<'_> {
         place: &Place,
     ) {
         let declared = self.known.declared.operations.get(&connector.id.to_string());
-        if declared.is_some_and(|ids| ids.contains(wrong)) {
+        if declared.is_some_and(|ids| ids.contains(wrong)) || self.known.undescribed.contains(&connector.id) {
             return;
         }
         let names: Vec<String> =
@@ -113,7 +113,7 @@ impl Reader<'_> {
         ConnectionName::new(connection_name).ok()?;
         let place = node.place.clone();
         let connection = self.connection(connection_name, &place)?;
-        let Some(operation) = connection.connector.operations.get(operation_id).cloned() else {
+        let Some(operation) = connection.connector.operations.get(operation_id) else {
             self.unknown_operation(&connection.connector, connection_name, operation_id, &place);
             return None;
         };

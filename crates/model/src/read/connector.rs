@@ -1,16 +1,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sinew_diag::{Place, codes::config};
+use sinew_diag::{Diagnostic, Place, codes::config};
 
 use crate::raw::Node;
 use crate::shape::{
-    CONNECTOR_NAME, HEADER, OPERATION_ID, Record, Resource, Shape, VERSION, default, optional, required,
+    CONNECTOR_NAME, HEADER, OPERATION_ID, Record, Resource, Shape, VERSION, Words, default, optional,
+    required, words,
 };
-use crate::{Connector, ConnectorId, Effect, ErrorShape, Operation, OperationId, Probe, Told, WebhookHabit};
+use crate::{
+    Connector, ConnectorId, Description, DescriptionKind, DriftPolicy, Effect, ErrorShape, Operation,
+    OperationId, Operations, Probe, Told, WebhookHabit,
+};
 
 use super::fields::Fields;
-use super::operation::{self, OPERATION};
+use super::operation::{self, CORRECTION, OPERATION};
 use super::reader::{Names, Reader};
 use super::{challenge, parameters, source, verify};
 
@@ -58,10 +62,32 @@ static CONNECTOR: Record = Record {
         .like("Idempotency-Key"),
         optional("errors", Shape::Record(&ERRORS), "How the system words its errors."),
         optional("webhooks", Shape::Record(&WEBHOOKS), "How the system sends webhooks."),
-        required("operations", Shape::Table(&OPERATION_ID, &Shape::Record(&OPERATION)), "What can be called, by id.")
+        optional(
+            "openapi",
+            Shape::Text,
+            "The vendor's API description (Swagger 2.0, OpenAPI 3), a file beside this one: each of its operations can be called.",
+        )
+        .like("stripe.openapi.json"),
+        optional(
+            "corrections",
+            Shape::Table(&OPERATION_ID, &Shape::Record(&CORRECTION)),
+            "What the description does not say of its operations, or says wrong, by their ids.",
+        )
+        .like("{ PostCharges: { probe: { call: GetCharges, found: 'data[0]' } } }"),
+        optional(
+            "drift",
+            Shape::Word(DriftPolicy::WORDS),
+            "What becomes of answers that depart from their contract: `refuse` unless a description says what they look like, which vendors rarely keep to; then `report`.",
+        ),
+        optional("operations", Shape::Table(&OPERATION_ID, &Shape::Record(&OPERATION)), "What can be called, by id.")
             .like("{ getInvoice: { get: '/invoices/{id}' } }"),
     ]],
 };
+
+words!(DriftPolicy {
+    Refuse = "refuse", "the call fails";
+    Report = "report", "the answer is used, and what departs is told";
+});
 
 static ERRORS: Record = Record {
     name: "errors",
@@ -104,25 +130,32 @@ pub(crate) fn id_of(root: &Node) -> Option<ConnectorId> {
     ConnectorId::new(&format!("{}@{}", root.get("name")?.text()?, root.get("version")?.text()?)).ok()
 }
 
+/// Which description a connector document names: its kind, and where the file is named.
+pub(crate) fn described_by(root: &Node) -> Option<(DescriptionKind, &Node)> {
+    DescriptionKind::ALL.iter().find_map(|kind| Some((*kind, root.get(kind.word())?)))
+}
+
 /// Reads a connector.
 pub(crate) fn read(root: &Node, reader: &mut Reader<'_>) -> Option<Connector> {
     let fields = Fields::of(root, &CONNECTOR);
-    let header = fields.text("idempotency");
-    let mut operations: BTreeMap<OperationId, Operation> = BTreeMap::new();
-    let entries = fields.node("operations").map(Node::entries).unwrap_or_default();
-    for entry in entries {
-        if let Ok(id) = OperationId::new(&entry.name)
-            && let Some(operation) = operation::read(id.clone(), &entry.value, header.as_ref(), reader)
-        {
-            operations.insert(id, operation);
-        }
+    let id = id_of(root)?;
+    let description = reader.known.descriptions.get(&id).cloned();
+    if described_by(root).is_none() && fields.node("operations").is_none() {
+        reader.out.push(
+            Diagnostic::error(config::MISSING_FIELD, "a connector without operations")
+                .at(root.place.clone())
+                .help("write them under `operations:`, or name the vendor's description: `openapi: FILE`"),
+        );
     }
-    for entry in entries {
-        let probe = Fields::of(&entry.value, &OPERATION)
-            .record("probe")
-            .and_then(|p| read_probe(p, &operations, fields, reader));
-        if let (Some(operation), Some(probe)) = (operations.get_mut(entry.name.as_str()), probe) {
-            operation.probe = Some(probe);
+    let mut operations = written(fields, description.as_deref(), reader);
+    for (of, record) in [("operations", &OPERATION), ("corrections", &CORRECTION)] {
+        for entry in fields.node(of).map(Node::entries).unwrap_or_default() {
+            let all = All { written: &operations, description: description.as_deref(), connector: fields };
+            let probe = Fields::of(&entry.value, record).record("probe");
+            let probe = probe.and_then(|probe| read_probe(probe, all, reader));
+            if let (Some(operation), Some(probe)) = (operations.get_mut(entry.name.as_str()), probe) {
+                operation.probe = Some(probe);
+            }
         }
     }
     let errors = fields.record("errors").map(|errors| ErrorShape {
@@ -135,31 +168,83 @@ pub(crate) fn read(root: &Node, reader: &mut Reader<'_>) -> Option<Connector> {
         let challenge = challenge::read(webhooks, reader);
         Some(WebhookHabit { verify: verify::read(webhooks, reader)?, challenge, event, id })
     });
+    let usual = if description.is_some() { DriftPolicy::Report } else { DriftPolicy::Refuse };
+    let written = operations.into_iter().map(|(id, operation)| (id, Arc::new(operation))).collect();
     Some(Connector {
-        id: id_of(root)?,
+        id,
         description: fields.text("description").unwrap_or_default(),
-        operations: operations.into_iter().map(|(id, operation)| (id, Arc::new(operation))).collect(),
+        servers: description.as_ref().map(|of| of.servers.clone()).unwrap_or_default(),
+        drift: fields.word("drift").unwrap_or(usual),
+        operations: Operations::new(written, description),
         errors: errors.unwrap_or_default(),
         webhooks,
     })
 }
 
-fn read_probe(
-    probe: Fields<'_>,
-    operations: &BTreeMap<OperationId, Operation>,
-    connector: Fields<'_>,
+/// The operations that the author wrote, and those of the description that he corrected.
+fn written(
+    fields: Fields<'_>,
+    description: Option<&Description>,
     reader: &mut Reader<'_>,
-) -> Option<Probe> {
+) -> BTreeMap<OperationId, Operation> {
+    let header = fields.text("idempotency");
+    let mut operations = BTreeMap::new();
+    for entry in fields.node("operations").map(Node::entries).unwrap_or_default() {
+        if let Ok(id) = OperationId::new(&entry.name)
+            && let Some(operation) = operation::read(id.clone(), &entry.value, header.as_ref(), reader)
+        {
+            operations.insert(id, operation);
+        }
+    }
+    let corrections = fields.node("corrections").map(Node::entries).unwrap_or_default();
+    for entry in corrections {
+        let Some(description) = description else { continue };
+        let Some(described) = description.operation(&entry.name) else {
+            let ids: Vec<_> = description.listed().iter().map(|listed| listed.id.to_string()).collect();
+            let message = format!("the description has no operation `{}`", entry.name);
+            let names = ids.iter().map(String::as_str);
+            reader.unknown(config::UNKNOWN_OPERATION, message, entry.name_place.clone(), &entry.name, names);
+            continue;
+        };
+        if let Some(operation) = operation::correct(&described, &entry.value, header.as_ref(), reader) {
+            operations.insert(operation.id.clone(), operation);
+        }
+    }
+    if let Some(entry) = corrections.first()
+        && described_by(fields.all()).is_none()
+    {
+        reader.out.push(
+            Diagnostic::error(config::UNKNOWN_OPERATION, "there is no description to correct")
+                .at(entry.name_place.clone())
+                .help("write the operation under `operations:`, or name a description: `openapi: FILE`"),
+        );
+    }
+    operations
+}
+
+/// All operations of a connector while it is read.
+#[derive(Clone, Copy)]
+struct All<'a> {
+    written: &'a BTreeMap<OperationId, Operation>,
+    description: Option<&'a Description>,
+    connector: Fields<'a>,
+}
+
+fn read_probe(probe: Fields<'_>, all: All<'_>, reader: &mut Reader<'_>) -> Option<Probe> {
     let names = ["input".to_owned()];
     let with = reader.mapping(probe.node("with"), Names::These(&names));
     let found = probe.node("found").and_then(|node| reader.expression(node, Names::Any));
     reader.report_unknown(&BTreeMap::new());
     let node = probe.node("call")?;
     let (text, place): (&str, &Place) = (node.text()?, &node.place);
-    let Some(operation) = operations.get(text) else {
-        let declared = connector.node("operations").map(Node::entries).unwrap_or_default();
+    let described = || all.description.and_then(|of| of.operation(text)).map(|of| (*of).clone());
+    let Some(operation) = all.written.get(text).cloned().or_else(described) else {
+        let declared = all.connector.node("operations").map(Node::entries).unwrap_or_default();
         if !declared.iter().any(|entry| entry.name == text) {
+            let listed = all.description.map(Description::listed).unwrap_or_default();
+            let listed: Vec<_> = listed.iter().map(|of| of.id.to_string()).collect();
             let names = declared.iter().map(|entry| entry.name.as_str());
+            let names: Vec<_> = names.chain(listed.iter().map(String::as_str)).collect();
             let message = format!("unknown operation `{text}`");
             reader.unknown(config::UNKNOWN_OPERATION, message, place.clone(), text, names);
         }
@@ -172,6 +257,6 @@ fn read_probe(
             place.clone(),
         );
     }
-    parameters::check_given(operation, probe.node("with"), place, reader);
-    Some(Probe { operation: operation.id.clone(), with: with?, found: found? })
+    parameters::check_given(&operation, probe.node("with"), place, reader);
+    Some(Probe { operation: operation.id, with: with?, found: found? })
 }

@@ -26,7 +26,9 @@ pub(crate) mod url;
 mod vendors;
 mod verify;
 
-pub use project::{SourceFile, flow_from_source, json_schema, json_schema_of, kinds, load, reference};
+pub use project::{
+    SourceFile, flow_from_source, json_schema, json_schema_of, kinds, load, load_with, reference,
+};
 
 use crate::shape::Resource;
 

@@ -5,8 +5,8 @@ use sinew_diag::{Diagnostic, codes::config};
 
 use crate::raw::Node;
 use crate::shape::{
-    FIELD, HEADER, NameShape, OPERATION_ID, OPERATION_PATH, Record, Shape, Word, Words, default, one_of,
-    optional, required, word, words,
+    FIELD, Field, HEADER, NameShape, OPERATION_ID, OPERATION_PATH, Record, Shape, Word, Words, default,
+    one_of, optional, required, word, words,
 };
 use crate::{BodyKind, Effect, HttpBinding, Idempotency, Operation, OperationId, Pagination};
 
@@ -17,53 +17,70 @@ use super::reader::{Names, Reader};
 pub(crate) static OPERATION: Record = Record {
     name: "operation",
     doc: "The unit of everything callable. Parameters in the path are input fields; so are those under `query` and `headers`; all other input fields go into the body.",
-    fields: &[&[
-        one_of("get", PATH, "GET this path; a `read` without a body.").like("'/invoices/{id}'"),
-        one_of("head", PATH, "HEAD this path; a `read` without a body."),
-        one_of("post", PATH, "POST to this path; a `write` with a JSON body.").like("/invoices"),
-        one_of("put", PATH, "PUT to this path; a `write` with a JSON body that may be repeated."),
-        one_of("patch", PATH, "PATCH this path; a `write` with a JSON body."),
-        one_of("delete", PATH, "DELETE this path; `destructive`, without a body, may be repeated."),
-        default("description", Shape::Text, "", "What it does, for people."),
-        optional(
-            "effect",
-            Shape::Word(Effect::WORDS),
-            "What it does to the system, if the method does not tell.",
-        ),
-        optional(
-            "idempotency",
-            Shape::WordOr(IDEMPOTENCY, &Shape::Record(&KEY)),
-            "What the system does when the same call arrives twice, if neither method nor connector tell.",
-        ),
-        optional("query", Shape::List(&Shape::Name(&FIELD)), "Input fields that go into the query.")
-            .like("[limit, cursor]"),
-        optional(
-            "headers",
-            Shape::Table(&FIELD, &Shape::Name(&HEADER)),
-            "Input fields that go into headers, each with its header's name.",
-        )
-        .like("{ locale: Accept-Language }"),
-        optional(
-            "body",
-            Shape::WordOr(BODIES, &Shape::Record(&BODY)),
-            "How the rest of the input is sent, if the method does not tell.",
-        ),
-        optional("input", Shape::JsonSchema, "What the input must look like.")
-            .like("{ type: object, properties: { id: { type: string } } }"),
-        optional("output", Shape::JsonSchema, "What the answer must look like. Departing from it is drift."),
-        optional("paginate", Shape::Record(&PAGINATE), "How a long answer is cut into pages."),
-        optional(
-            "probe",
-            Shape::Record(&PROBE),
-            "How to find out whether a call whose answer was lost took effect.",
-        ),
-        optional(
-            "deadline",
-            Shape::Duration,
-            "Overrides the connection's total deadline, for slow operations.",
-        ),
-    ]],
+    fields: &[
+        &[
+            one_of("get", PATH, "GET this path; a `read` without a body.").like("'/invoices/{id}'"),
+            one_of("head", PATH, "HEAD this path; a `read` without a body."),
+            one_of("post", PATH, "POST to this path; a `write` with a JSON body.").like("/invoices"),
+            one_of("put", PATH, "PUT to this path; a `write` with a JSON body that may be repeated."),
+            one_of("patch", PATH, "PATCH this path; a `write` with a JSON body."),
+            one_of("delete", PATH, "DELETE this path; `destructive`, without a body, may be repeated."),
+        ],
+        HABITS,
+        &[
+            optional("query", Shape::List(&Shape::Name(&FIELD)), "Input fields that go into the query.")
+                .like("[limit, cursor]"),
+            optional(
+                "headers",
+                Shape::Table(&FIELD, &Shape::Name(&HEADER)),
+                "Input fields that go into headers, each with its header's name.",
+            )
+            .like("{ locale: Accept-Language }"),
+            optional(
+                "body",
+                Shape::WordOr(BODIES, &Shape::Record(&BODY)),
+                "How the rest of the input is sent, if the method does not tell.",
+            ),
+            optional("input", Shape::JsonSchema, "What the input must look like.")
+                .like("{ type: object, properties: { id: { type: string } } }"),
+            optional(
+                "output",
+                Shape::JsonSchema,
+                "What the answer must look like. Departing from it is drift.",
+            ),
+        ],
+    ],
 };
+
+/// What a description cannot say of its operations, or says wrong.
+pub(crate) static CORRECTION: Record = Record {
+    name: "correction",
+    doc: "What the vendor's description does not say of an operation, or says wrong.",
+    fields: &[HABITS],
+};
+
+const HABITS: &[Field] = &[
+    default("description", Shape::Text, "", "What it does, for people."),
+    optional(
+        "effect",
+        Shape::Word(Effect::WORDS),
+        "What it does to the system, if the method does not tell.",
+    ),
+    optional(
+        "idempotency",
+        Shape::WordOr(IDEMPOTENCY, &KEY_SHAPE),
+        "What the system does when the same call arrives twice, if neither method nor connector tell.",
+    ),
+    optional("paginate", Shape::Record(&PAGINATE), "How a long answer is cut into pages."),
+    optional(
+        "probe",
+        Shape::Record(&PROBE),
+        "How to find out whether a call whose answer was lost took effect.",
+    ),
+    optional("deadline", Shape::Duration, "Overrides the connection's total deadline, for slow operations."),
+    optional("scopes", Shape::List(&Shape::Text), "Scopes that a credential needs for it.")
+        .like("[contacts.read]"),
+];
 
 const PATH: Shape = Shape::Name(&OPERATION_PATH);
 static ID: &NameShape = &OPERATION_ID;
@@ -82,6 +99,7 @@ static KEY: Record = Record {
         required("key", Shape::Name(&HEADER), "The header that carries the key.").like("Idempotency-Key")
     ]],
 };
+static KEY_SHAPE: Shape = Shape::Record(&KEY);
 static BODIES: &[Word] = &[
     word("json", "a JSON object"),
     word("form", "`application/x-www-form-urlencoded`"),
@@ -184,6 +202,7 @@ pub(crate) fn read(
     let effect = fields.word("effect").unwrap_or_else(|| effect_of(&method));
     let http = HttpBinding {
         path: Arc::from(path.text()?),
+        server: None,
         parameters: parameters::read(path, fields, input.as_ref(), reader),
         body: body(fields, &method)?,
         method: Arc::from(method),
@@ -199,9 +218,44 @@ pub(crate) fn read(
         output,
         pagination: pagination.flatten(),
         deadline: fields.duration("deadline"),
+        scopes: scopes(fields),
     };
     parameters::check_operation(&operation, fields, reader);
     Some(operation)
+}
+
+/// What a correction makes of an operation of a description, its probe left out.
+pub(crate) fn correct(
+    described: &Operation,
+    node: &Node,
+    key_header: Option<&Arc<str>>,
+    reader: &mut Reader<'_>,
+) -> Option<Operation> {
+    let fields = Fields::of(node, &CORRECTION);
+    let mut operation = described.clone();
+    if let Some(description) = fields.text("description").filter(|text| !text.is_empty()) {
+        operation.description = description;
+    }
+    if let Some(effect) = fields.word("effect") {
+        operation.effect = effect;
+    }
+    if fields.node("idempotency").is_some() || fields.node("effect").is_some() {
+        operation.idempotency = idempotency(fields, operation.effect, &operation.http.method, key_header)?;
+    }
+    if let Some(paginate) = fields.record("paginate") {
+        operation.pagination = pagination(paginate, reader);
+    }
+    operation.deadline = fields.duration("deadline");
+    if fields.node("scopes").is_some() {
+        operation.scopes = scopes(fields);
+    }
+    parameters::check_carrier(&operation, fields, reader);
+    Some(operation)
+}
+
+/// One set, all of which is needed.
+fn scopes(fields: Fields<'_>) -> Vec<Vec<Arc<str>>> {
+    Some(fields.texts("scopes")).filter(|set| !set.is_empty()).into_iter().collect()
 }
 
 /// RFC 9110, section 9.2.1: what a method does by its definition.
@@ -237,11 +291,11 @@ fn idempotency(
 fn body(fields: Fields<'_>, method: &str) -> Option<BodyKind> {
     if fields.node("body").is_none() {
         let with_body = matches!(method, "POST" | "PUT" | "PATCH");
-        return Some(if with_body { BodyKind::Json } else { BodyKind::None });
+        return Some(if with_body { BodyKind::json() } else { BodyKind::None });
     }
     match fields.said("body") {
-        Some("json") => Some(BodyKind::Json),
-        Some("form") => Some(BodyKind::Form),
+        Some("json") => Some(BodyKind::json()),
+        Some("form") => Some(BodyKind::form()),
         Some("none") => Some(BodyKind::None),
         _ => {
             let text = fields.record("body")?.record("text")?;

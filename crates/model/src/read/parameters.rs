@@ -37,7 +37,13 @@ pub(crate) fn read(
         }
         let required =
             location == ParameterLocation::Path || input.is_some_and(|schema| requires(schema, field));
-        parameters.push(Parameter { field: Arc::from(field), name: Arc::from(name), location, required });
+        parameters.push(Parameter {
+            field: Arc::from(field),
+            name: Arc::from(name),
+            location,
+            required,
+            manner: None,
+        });
     };
     for name in path_parameters(path.text().unwrap_or_default()) {
         add(name, name, ParameterLocation::Path, &path.place, reader);
@@ -87,6 +93,12 @@ pub(crate) fn check_operation(operation: &Operation, fields: Fields<'_>, reader:
             );
         }
     }
+    check_carrier(operation, fields, reader);
+}
+
+/// Checks that what carries the page goes somewhere.
+pub(crate) fn check_carrier(operation: &Operation, fields: Fields<'_>, reader: &mut Reader<'_>) {
+    let is_parameter = |field: &str| operation.http.parameters.iter().any(|p| &*p.field == field);
     let carrier = match &operation.pagination {
         Some(
             Pagination::Cursor { field, .. }

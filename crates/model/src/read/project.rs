@@ -3,9 +3,10 @@ use std::sync::Arc;
 
 use sinew_diag::{Diagnostic, Diagnostics, Place, codes::config};
 
+use crate::description::{DescriptionError, beside};
 use crate::raw::{Document, Node, Value, Variables, documents, with_prologue};
 use crate::shape::{self, Resource, check_resource, closest, did_you_mean};
-use crate::{Flow, FlowName, Snapshot, Trigger};
+use crate::{Description, Flow, FlowName, Snapshot, Trigger};
 
 use super::flow::ReadFlow;
 use super::reader::{Known, Reader};
@@ -54,6 +55,16 @@ pub fn reference() -> String {
 ///
 /// Files that do not end in `.yaml` or `.yml` are left alone. `variables` are the values for `${NAME}`.
 pub fn load(files: &[SourceFile], variables: &BTreeMap<String, String>) -> (Option<Snapshot>, Diagnostics) {
+    load_with(files, variables, &|_| Err("there is no such file".to_owned()))
+}
+
+/// The same, of a project whose connectors name files that are not among `files`: vendors' descriptions. `open` gets a
+/// path of the same kind as those of the files.
+pub fn load_with(
+    files: &[SourceFile],
+    variables: &BTreeMap<String, String>,
+    open: &dyn Fn(&str) -> Result<Vec<u8>, String>,
+) -> (Option<Snapshot>, Diagnostics) {
     let mut out = Diagnostics::new();
     let mut resources = Vec::new();
     let mut variables = Variables::new(variables);
@@ -63,6 +74,11 @@ pub fn load(files: &[SourceFile], variables: &BTreeMap<String, String>) -> (Opti
     }
     let mut project = Project { resources, known: Known::default(), snapshot: Snapshot::default(), out };
     project.declare();
+    let given = |path: &str| match files.iter().find(|file| &*file.path == path) {
+        Some(file) => Ok(file.bytes.clone()),
+        None => open(path),
+    };
+    project.read_descriptions(&given);
     project.read_connectors();
     project.read_channels();
     project.read_subscribers();
@@ -71,6 +87,7 @@ pub fn load(files: &[SourceFile], variables: &BTreeMap<String, String>) -> (Opti
     check_cycles(&flows, &mut project.out);
     check_paths(&flows, &mut project.out);
     let Project { mut snapshot, known, mut out, .. } = project;
+    known.descriptions.values().for_each(|description| description.settle());
     snapshot.connectors = known.connectors;
     snapshot.connections = known.connections;
     snapshot.flows = flows.into_iter().map(|read| (read.flow.name.clone(), Arc::new(read.flow))).collect();
@@ -256,6 +273,41 @@ impl Project {
         }
         self.out.extend(reader.out);
         all
+    }
+
+    /// Reads what vendors publish, for the connectors that name it.
+    fn read_descriptions(&mut self, open: &dyn Fn(&str) -> Result<Vec<u8>, String>) {
+        for found in self.resources.iter().filter(|found| found.is(&connector::RESOURCE)) {
+            let (Some((kind, node)), Some(id)) =
+                (connector::described_by(&found.root), connector::id_of(&found.root))
+            else {
+                continue;
+            };
+            let Some(name) = node.text() else { continue };
+            let key_header = found.root.get("idempotency").and_then(Node::text).map(Arc::from);
+            let read = beside(&node.place.file, name)
+                .map_err(|cause| DescriptionError::NoFile { path: name.to_owned(), cause })
+                .and_then(|path| Description::read(kind, &path, key_header, open));
+            match read {
+                Ok(description) => {
+                    let ids = description.listed().iter().map(|listed| listed.id.to_string());
+                    self.known.declared.operations.entry(id.to_string()).or_default().extend(ids);
+                    self.known.descriptions.insert(id, Arc::new(description));
+                }
+                Err(error) => {
+                    // Nothing is said of calls of operations that it may have.
+                    self.known.undescribed.insert(id);
+                    let help = match error {
+                        DescriptionError::NoFile { .. } => {
+                            "put the file beside this one; `sinew import` does"
+                        }
+                        DescriptionError::Unusable { .. } => "`sinew import` tells more of a description",
+                    };
+                    let diagnostic = Diagnostic::error(config::DESCRIPTION, error.to_string());
+                    self.out.push(diagnostic.at(node.place.clone()).help(help));
+                }
+            }
+        }
     }
 
     fn read_connectors(&mut self) {

@@ -7,7 +7,7 @@ use sinew_stdx::Json;
 
 use crate::raw::{Literal, Node, Scalar, Value};
 use crate::shape::{closest, did_you_mean};
-use crate::{Connection, ConnectionName, Connector, ConnectorId, Snapshot};
+use crate::{Connection, ConnectionName, Connector, ConnectorId, Description, Snapshot};
 
 /// An expression is not longer than this many bytes.
 const EXPRESSION_BYTES_MAX: usize = 32 * 1024;
@@ -18,6 +18,10 @@ const UNKNOWN_NAMES_MAX: usize = 10;
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     pub(crate) connectors: BTreeMap<ConnectorId, Arc<Connector>>,
+    /// What vendors publish, by the connector that names it.
+    pub(crate) descriptions: BTreeMap<ConnectorId, Arc<Description>>,
+    /// Connectors whose description is of no use: what they can do is not known.
+    pub(crate) undescribed: BTreeSet<ConnectorId>,
     pub(crate) connections: BTreeMap<ConnectionName, Arc<Connection>>,
     /// Everything that is declared, also what was refused: referring to it is no further error.
     pub(crate) declared: Declared,
@@ -38,11 +42,13 @@ impl Known {
     /// What a snapshot holds.
     pub(crate) fn of(snapshot: &Snapshot) -> Self {
         let operations = snapshot.connectors.values().map(|connector| {
-            let ids = connector.operations.keys().map(ToString::to_string).collect();
+            let ids = connector.operations.ids().iter().map(ToString::to_string).collect();
             (connector.id.to_string(), ids)
         });
         Self {
             connectors: snapshot.connectors.clone(),
+            descriptions: BTreeMap::new(),
+            undescribed: BTreeSet::new(),
             connections: snapshot.connections.clone(),
             declared: Declared {
                 connectors: snapshot.connectors.keys().map(ToString::to_string).collect(),

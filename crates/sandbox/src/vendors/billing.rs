@@ -11,6 +11,8 @@ use crate::records::Records;
 use crate::world::World;
 
 const NAME: &str = "billing";
+/// What it publishes of itself, for everybody.
+const PUBLISHED: &str = include_str!("../published/billing.json");
 const FOUND_MAX: usize = 100;
 
 /// Billing: API key, idempotency keys for 24 hours, invoices and payments.
@@ -111,6 +113,9 @@ impl Billing {
     }
 
     fn admitted(&self, call: &Call, world: &World) -> Reply {
+        if (&call.method, call.path().as_slice()) == (&Method::GET, &["openapi.json"][..]) {
+            return Reply::ok(PUBLISHED.as_bytes().to_vec()).at("GET /openapi.json");
+        }
         if call.header("x-api-key") != Some("billing-key") {
             return self
                 .problem(StatusCode::UNAUTHORIZED, "api_key_invalid", "no valid X-Api-Key was given")

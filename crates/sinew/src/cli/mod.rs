@@ -1,5 +1,6 @@
 //! The command line: what may be said, not what it does.
 
+mod connector;
 mod server;
 mod subscribers;
 mod tools;
@@ -12,6 +13,9 @@ use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, Va
 use crate::error::CliError;
 use crate::output::Format;
 
+pub use connector::{
+    ConnectorDiff, ConnectorShow, ConnectorTry, ConnectorVerb, Import, ImportKind, InProject, Reach,
+};
 pub use server::{Dev, LogFormat, Retention, Serve};
 pub use subscribers::{DeliveriesList, Subscribers};
 pub use tools::{Contacts, ContactsFormat, Map, SandboxTask, SandboxVerb};
@@ -144,6 +148,11 @@ pub enum Verb {
     Init(Init),
     /// Report everything that is wrong with a project.
     Validate(Validate),
+    /// Take over what a vendor publishes of its API.
+    Import(Import),
+    /// Look at connectors, and try their operations.
+    #[command(subcommand)]
+    Connector(ConnectorVerb),
     /// Run a project's integrations.
     Serve(Serve),
     /// The same, taking over each saved change.
@@ -273,6 +282,11 @@ mod tests {
             "sinew runs list --status dead,undone --since 2h",
             "sinew dead replay --flow a --reason unavailable --yes --current-flow",
             "sinew approve RUN step --reject --by dana",
+            "sinew import openapi stripe.json --name stripe --allow loopback,private",
+            "sinew connector list -p examples/vendors",
+            "sinew connector show crm getContact",
+            "sinew connector try crm.getContact --input {} --yes",
+            "sinew connector diff crm@1 crm@2 --hurting",
             "sinew map -r --each name",
             "sinew sandbox --listen 127.0.0.1:0 --seed 3",
             "sinew sandbox contacts --count 10 --format ndjson --output x.ndjson",

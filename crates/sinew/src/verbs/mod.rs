@@ -7,12 +7,14 @@ mod backup;
 mod cancel;
 mod completions;
 mod connections;
+mod connector;
 mod dead;
 mod dead_many;
 mod dead_text;
 mod emit;
 mod explain;
 mod flows;
+mod import;
 mod init;
 mod input;
 mod map;
@@ -50,6 +52,8 @@ pub fn run(cli: Cli, output: &Output, began: Instant) -> Result<Exit, CliError> 
     match verb {
         Verb::Init(init) => init::run(&init, output),
         Verb::Validate(validate) => validate::run(&validate, output),
+        Verb::Import(import) => import::run(&import, output),
+        Verb::Connector(verb) => connector::run(verb, output),
         Verb::Serve(options) => serve::run(options, &shared, output, serve::Mode::Serve, began),
         Verb::Dev(dev) => serve::run(dev.serve, &shared, output, serve::Mode::Dev, began),
         Verb::Run(run) => waiting(run::run(&client()?, run, output))?,

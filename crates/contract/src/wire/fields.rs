@@ -8,36 +8,50 @@ use sinew_stdx::Json;
 
 /// The fields of an input object, borrowed: names are copied only if they hold escapes, values never, so that numbers
 /// keep their digits.
-pub(crate) struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+#[derive(Clone, Debug, Default)]
+pub struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Fields<'a> {
     /// The fields of an object; none for null; `None` if it is neither.
-    pub(crate) fn of(input: &'a Json) -> Option<Self> {
-        if input.is_null() {
-            return Some(Self::none());
-        }
-        serde_json::from_str(input.as_str()).ok()
+    pub fn of(input: &'a Json) -> Option<Self> {
+        Self::of_text(input.as_str())
+    }
+
+    /// The same, of a value within a value.
+    pub fn of_raw(value: &'a RawValue) -> Option<Self> {
+        Self::of_text(value.get())
+    }
+
+    fn of_text(text: &'a str) -> Option<Self> {
+        if text == "null" { Some(Self::none()) } else { serde_json::from_str(text).ok() }
     }
 
     /// No fields.
-    pub(crate) fn none() -> Self {
+    pub fn none() -> Self {
         Self(Vec::new())
     }
 
     /// The value of a field. Of two with one name the last counts, as in most readers.
-    pub(crate) fn get(&self, name: &str) -> Option<&'a RawValue> {
+    pub fn get(&self, name: &str) -> Option<&'a RawValue> {
         self.0.iter().rev().find(|(field, _)| field == name).map(|(_, value)| *value)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+    /// Every field with its value, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
         self.0.iter().map(|(name, value)| (&**name, *value))
+    }
+}
+
+impl<'a> FromIterator<(&'a str, &'a RawValue)> for Fields<'a> {
+    fn from_iter<I: IntoIterator<Item = (&'a str, &'a RawValue)>>(fields: I) -> Self {
+        Self(fields.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)).collect())
     }
 }
 
 /// A field's name, borrowed unless it holds escapes.
 #[derive(Deserialize)]
 #[serde(transparent)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+pub(super) struct Name<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -64,7 +78,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
 }
 
 /// The input with one field set, the rest as it was, digit for digit.
-pub(crate) fn with_field(input: &Json, name: &str, value: &Json) -> Option<Json> {
+pub fn with_field(input: &Json, name: &str, value: &Json) -> Option<Json> {
     let fields = Fields::of(input)?;
     let mut text = String::with_capacity(input.as_str().len() + name.len() + value.as_str().len() + 8);
     for (field, kept) in fields.iter().filter(|(field, _)| *field != name) {
@@ -76,7 +90,7 @@ pub(crate) fn with_field(input: &Json, name: &str, value: &Json) -> Option<Json>
 }
 
 /// Adds `"name":value` to the text of an object that is not closed yet.
-pub(crate) fn push_field(text: &mut String, name: &str, value: &str) {
+pub fn push_field(text: &mut String, name: &str, value: &str) {
     text.push(if text.is_empty() { '{' } else { ',' });
     if name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-') {
         text.push('"');
@@ -87,53 +101,6 @@ pub(crate) fn push_field(text: &mut String, name: &str, value: &str) {
     }
     text.push(':');
     text.push_str(value);
-}
-
-/// What a value looks like outside JSON.
-pub(crate) enum Plain<'a> {
-    /// Null: as if it were not there.
-    Absent,
-    /// A text, number or boolean.
-    One(Cow<'a, str>),
-    /// Several of them.
-    Many(Vec<Cow<'a, str>>),
-    /// An object, or a list that holds one.
-    Structure,
-}
-
-impl<'a> Plain<'a> {
-    pub(crate) fn of(value: &'a RawValue) -> Self {
-        let text = value.get();
-        match text.as_bytes().first() {
-            Some(b'n') => Self::Absent,
-            Some(b'{') | None => Self::Structure,
-            Some(b'[') => match serde_json::from_str::<Vec<&RawValue>>(text) {
-                Ok(items) => Self::many(&items),
-                Err(_) => Self::Structure,
-            },
-            _ => scalar(value).map_or(Self::Structure, Self::One),
-        }
-    }
-
-    fn many(items: &[&'a RawValue]) -> Self {
-        let mut texts = Vec::with_capacity(items.len());
-        for item in items {
-            match scalar(item) {
-                Some(text) => texts.push(text),
-                None => return Self::Structure,
-            }
-        }
-        Self::Many(texts)
-    }
-}
-
-fn scalar(value: &RawValue) -> Option<Cow<'_, str>> {
-    let text = value.get();
-    match text.as_bytes().first()? {
-        b'"' => serde_json::from_str::<Name<'_>>(text).ok().map(|Name(text)| text),
-        b'[' | b'{' | b'n' => None,
-        _ => Some(Cow::Borrowed(text)),
-    }
 }
 
 #[cfg(test)]

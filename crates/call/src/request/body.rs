@@ -1,0 +1,145 @@
+//! The body of a request.
+
+use bytes::Bytes;
+use percent_encoding::utf8_percent_encode;
+use serde_json::value::RawValue;
+use sinew_contract::wire::{ENCODED, FieldManner, Fields, File, FileError, Multipart, Plain, push_field};
+use sinew_model::{BodyKind, BodyPart, Failure};
+use sinew_stdx::Json;
+
+use super::{misplaced, missing, no_structure};
+use crate::plan::{Piece, Place, Plan};
+
+/// JSON text as the owner of a body, so that it goes out without being copied.
+struct Text(Json);
+
+impl AsRef<[u8]> for Text {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+/// The body, and its media type if that depends on what is in it.
+pub(super) fn of(plan: &Plan, input: &Json, fields: &Fields<'_>) -> Result<(Bytes, Option<String>), Failure> {
+    let body = match &plan.operation.http.body {
+        BodyKind::None => {
+            no_leftovers(plan, fields, None)?;
+            Bytes::new()
+        }
+        BodyKind::Json { part, .. } => json(plan, part, input, fields)?,
+        BodyKind::Form { part, fields: manners } => form(plan, part, manners.as_deref(), fields)?,
+        BodyKind::Multipart { part, media_type, fields: manners } => {
+            let mut form = Multipart::default();
+            for (name, value) in parts(plan, part, fields)?.iter() {
+                form.add(manners, name, value).map_err(|error| no_file(plan, name, &error))?;
+            }
+            let (bytes, boundary) = form.write();
+            return Ok((Bytes::from(bytes), Some(format!("{media_type}; boundary={boundary}"))));
+        }
+        BodyKind::Text { field, .. } => {
+            let Some(value) = only(plan, fields, field)? else { return Err(missing(plan, field)) };
+            match Plain::of(value) {
+                Plain::One(text) => Bytes::from(text.into_owned()),
+                _ => return Err(no_structure(plan, field, "a text")),
+            }
+        }
+        BodyKind::File { field, .. } => {
+            let Some(value) = only(plan, fields, field)? else { return Ok((Bytes::new(), None)) };
+            let file = File::of(value).map_err(|error| no_file(plan, field, &error))?;
+            return Ok((Bytes::from(file.bytes), file.media_type));
+        }
+    };
+    Ok((body, None))
+}
+
+fn json(plan: &Plan, part: &BodyPart, input: &Json, fields: &Fields<'_>) -> Result<Bytes, Failure> {
+    match part {
+        BodyPart::Rest if !plan.splits_input && input.is_null() => Ok(Bytes::from_static(b"{}")),
+        BodyPart::Rest if !plan.splits_input => Ok(Bytes::from_owner(Text(input.clone()))),
+        BodyPart::Rest => {
+            let mut text = String::with_capacity(input.as_str().len());
+            for (name, value) in rest(plan, fields) {
+                push_field(&mut text, name, value.get());
+            }
+            text.push_str(if text.is_empty() { "{}" } else { "}" });
+            Ok(Bytes::from(text))
+        }
+        BodyPart::Field(field) => {
+            no_leftovers(plan, fields, Some(field))?;
+            Ok(fields.get(field).map(|value| Bytes::from(value.get().to_owned())).unwrap_or_default())
+        }
+    }
+}
+
+fn form(
+    plan: &Plan,
+    part: &BodyPart,
+    manners: Option<&[FieldManner]>,
+    fields: &Fields<'_>,
+) -> Result<Bytes, Failure> {
+    let mut text = String::new();
+    for (name, value) in parts(plan, part, fields)?.iter() {
+        if let Some(manners) = manners {
+            FieldManner::add(manners, &mut text, name, value);
+            continue;
+        }
+        let values = match Plain::of(value) {
+            Plain::Absent => continue,
+            Plain::One(value) => vec![value],
+            Plain::Many(values) => values,
+            Plain::Structure => return Err(no_structure(plan, name, "a form")),
+        };
+        for value in values {
+            if !text.is_empty() {
+                text.push('&');
+            }
+            text.extend(utf8_percent_encode(name, ENCODED));
+            text.push('=');
+            text.extend(utf8_percent_encode(&value, ENCODED));
+        }
+    }
+    Ok(Bytes::from(text))
+}
+
+/// The fields that make up the body.
+fn parts<'f>(plan: &'f Plan, part: &BodyPart, fields: &'f Fields<'f>) -> Result<Fields<'f>, Failure> {
+    match part {
+        BodyPart::Rest => Ok(rest(plan, fields).collect()),
+        BodyPart::Field(field) => match only(plan, fields, field)? {
+            None => Ok(Fields::none()),
+            Some(value) => Fields::of_raw(value).ok_or_else(|| {
+                misplaced(plan, &format!("the field `{field}` is a form, which is an object"))
+            }),
+        },
+    }
+}
+
+/// The one field that is the body. There is nothing else for the body.
+fn only<'f>(plan: &Plan, fields: &'f Fields<'f>, field: &str) -> Result<Option<&'f RawValue>, Failure> {
+    no_leftovers(plan, fields, Some(field))?;
+    Ok(fields.get(field).filter(|value| value.get() != "null"))
+}
+
+/// The input fields that no parameter takes.
+fn rest<'f>(plan: &'f Plan, fields: &'f Fields<'f>) -> impl Iterator<Item = (&'f str, &'f RawValue)> {
+    fields.iter().filter(|(name, _)| !is_parameter(plan, name))
+}
+
+fn is_parameter(plan: &Plan, name: &str) -> bool {
+    let is = |place: &Place| &*place.field == name;
+    plan.query.iter().chain(&plan.cookies).any(is)
+        || plan.headers.iter().any(|(place, _)| is(place))
+        || plan.path.iter().any(|piece| matches!(piece, Piece::Field(place) if is(place)))
+}
+
+/// A field that goes nowhere is a mistake: it would be lost without a word.
+fn no_leftovers(plan: &Plan, fields: &Fields<'_>, taken: Option<&str>) -> Result<(), Failure> {
+    match rest(plan, fields).find(|(name, value)| Some(*name) != taken && value.get() != "null") {
+        Some((name, _)) => Err(misplaced(plan, &format!("it has no place for the field `{name}`"))),
+        None => Ok(()),
+    }
+}
+
+fn no_file(plan: &Plan, field: &str, error: &FileError) -> Failure {
+    misplaced(plan, &format!("the field `{field}`: {error}"))
+}

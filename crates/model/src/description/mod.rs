@@ -1,0 +1,252 @@
+//! What vendors publish of their APIs, kept as it is published: operations are made of it when somebody asks.
+//!
+//! A new kind of description is a file here, a variant of [`DescriptionKind`] and an arm in [`DescriptionKind::read`].
+
+mod openapi;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use crate::{Effect, Idempotency, Operation, OperationId};
+
+/// By what a vendor describes an API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DescriptionKind {
+    /// Swagger 2.0, OpenAPI 3.0 to 3.2.
+    OpenApi,
+}
+
+impl DescriptionKind {
+    /// Every kind.
+    pub const ALL: &'static [Self] = &[Self::OpenApi];
+
+    /// The field of a connector that names such a description, and what follows `sinew import`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::OpenApi => "openapi",
+        }
+    }
+
+    /// The kind that a file of this name holds.
+    pub fn of_file(_name: &str) -> Self {
+        Self::OpenApi
+    }
+
+    fn read(self, files: &Files) -> Result<Read, DescriptionError> {
+        match self {
+            Self::OpenApi => openapi::read(files),
+        }
+    }
+}
+
+/// Why a description is of no use.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DescriptionError {
+    /// The file cannot be opened.
+    #[error("`{path}` cannot be read: {cause}")]
+    NoFile {
+        /// The file.
+        path: String,
+        /// Why.
+        cause: String,
+    },
+    /// The file is no such description.
+    #[error("`{path}` is no usable description: {cause}")]
+    Unusable {
+        /// The file.
+        path: String,
+        /// Why, and if it can be told, at which line.
+        cause: String,
+    },
+}
+
+/// An operation in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its id.
+    pub id: OperationId,
+    /// What it does, for people.
+    pub summary: Arc<str>,
+    /// What it does to the system.
+    pub effect: Effect,
+    /// How it is reached: method and path, or whatever the kind of description has instead.
+    pub reached: Arc<str>,
+    /// Whether its vendor wants it to be used no longer.
+    pub deprecated: bool,
+}
+
+/// A description whose operations can be asked for.
+pub(crate) trait Published: Send + Sync {
+    /// The operation of this id.
+    fn operation(&self, id: &str) -> Option<Operation>;
+}
+
+/// A description that was read.
+pub(crate) struct Read {
+    pub(crate) title: String,
+    pub(crate) version: String,
+    pub(crate) servers: Vec<Arc<str>>,
+    pub(crate) listed: Vec<Listed>,
+    pub(crate) warnings: Vec<String>,
+    pub(crate) published: Arc<dyn Published>,
+}
+
+/// The files of a description, by their paths; the first is the one that was named.
+pub(crate) struct Files {
+    path: String,
+    kept: Mutex<BTreeMap<String, Arc<[u8]>>>,
+}
+
+/// Opens a file of the project.
+pub(crate) type Open<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>, String>;
+
+/// What is published of an API.
+pub struct Description {
+    /// By what it is described.
+    pub kind: DescriptionKind,
+    /// The file, from the project's folder.
+    pub path: Arc<str>,
+    /// What the API is called.
+    pub title: Arc<str>,
+    /// Its version, as its vendor writes versions.
+    pub version: Arc<str>,
+    /// Where it is served.
+    pub servers: Vec<Arc<str>>,
+    /// Mistakes of the vendor's that were understood nevertheless, each with its place.
+    pub warnings: Vec<String>,
+    /// The header by which the system recognises a repeated write, as the connector has it.
+    key_header: Option<Arc<str>>,
+    listed: Vec<Listed>,
+    made: RwLock<HashMap<OperationId, Arc<Operation>>>,
+    /// What was read: kept while a project is loaded, and else made again of the files when it is needed.
+    published: Mutex<Option<Arc<dyn Published>>>,
+    files: Files,
+}
+
+impl Description {
+    /// Reads a description and the files that it refers to.
+    pub(crate) fn read(
+        kind: DescriptionKind,
+        path: &str,
+        key_header: Option<Arc<str>>,
+        open: Open<'_>,
+    ) -> Result<Self, DescriptionError> {
+        let files = Files { path: path.to_owned(), kept: Mutex::default() };
+        files.open(path, open).map_err(|cause| DescriptionError::NoFile { path: path.to_owned(), cause })?;
+        files.gather(kind, open);
+        let read = kind.read(&files)?;
+        Ok(Self {
+            kind,
+            path: Arc::from(path),
+            title: read.title.into(),
+            version: read.version.into(),
+            servers: read.servers,
+            warnings: read.warnings,
+            key_header,
+            listed: read.listed,
+            made: RwLock::default(),
+            published: Mutex::new(Some(read.published)),
+            files,
+        })
+    }
+
+    /// Reads a description that no connector names. `open` gets the file's path, and the paths of those that it refers to.
+    pub fn open(
+        kind: DescriptionKind,
+        path: &str,
+        open: &dyn Fn(&str) -> Result<Vec<u8>, String>,
+    ) -> Result<Self, DescriptionError> {
+        Self::read(kind, path, None, open)
+    }
+
+    /// All operations, in the order of the description.
+    pub fn listed(&self) -> &[Listed] {
+        &self.listed
+    }
+
+    /// The operation of this id, made when it is first asked for.
+    pub fn operation(&self, id: &str) -> Option<Arc<Operation>> {
+        let made = |all: &HashMap<OperationId, Arc<Operation>>| all.get(id).cloned();
+        if let Some(operation) = made(&self.made.read().unwrap_or_else(PoisonError::into_inner)) {
+            return Some(operation);
+        }
+        if !self.listed.iter().any(|listed| listed.id.as_str() == id) {
+            return None;
+        }
+        let mut operation = self.published()?.operation(id)?;
+        if let (Idempotency::None, Some(header)) = (&operation.idempotency, &self.key_header) {
+            operation.idempotency = Idempotency::Key { header: Arc::clone(header) };
+        }
+        let operation = Arc::new(operation);
+        let mut all = self.made.write().unwrap_or_else(PoisonError::into_inner);
+        Some(Arc::clone(all.entry(operation.id.clone()).or_insert(operation)))
+    }
+
+    /// Lets go of what was read: what is used was made by now, and the rest can be made again.
+    pub(crate) fn settle(&self) {
+        *self.published.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn published(&self) -> Option<Arc<dyn Published>> {
+        let held = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*held {
+            Some(published) => Some(Arc::clone(published)),
+            None => Some(self.kind.read(&self.files).ok()?.published),
+        }
+    }
+}
+
+impl fmt::Debug for Description {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Description({}, {} operations)", self.path, self.listed.len())
+    }
+}
+
+impl Files {
+    /// The file that was named.
+    pub(crate) fn root(&self) -> Arc<[u8]> {
+        self.kept().get(&self.path).cloned().unwrap_or_default()
+    }
+
+    /// A file that was opened, by its path from the folder of the one that was named.
+    pub(crate) fn beside(&self, name: &str) -> Result<Arc<[u8]>, String> {
+        self.kept().get(&beside(&self.path, name)?).cloned().ok_or_else(|| "it cannot be opened".to_owned())
+    }
+
+    fn open(&self, path: &str, open: Open<'_>) -> Result<Arc<[u8]>, String> {
+        let bytes: Arc<[u8]> = open(path)?.into();
+        self.kept().insert(path.to_owned(), Arc::clone(&bytes));
+        Ok(bytes)
+    }
+
+    /// Opens every file that the description refers to.
+    fn gather(&self, kind: DescriptionKind, open: Open<'_>) {
+        match kind {
+            DescriptionKind::OpenApi => openapi::gather(self, |name| {
+                let path = beside(&self.path, name)?;
+                self.open(&path, open)
+            }),
+        }
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Arc<[u8]>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The path of a file that is named beside another: within the project, and nowhere else.
+pub(crate) fn beside(path: &str, name: &str) -> Result<String, String> {
+    if name.contains("://") {
+        return Err("it is elsewhere; `sinew import` fetches it, and puts all files into one".to_owned());
+    }
+    let leaves = name.split('/').any(|part| part == "..");
+    if leaves || name.starts_with('/') || name.contains('\\') || name.is_empty() {
+        return Err("it does not lie beside the file that names it, or in a folder there".to_owned());
+    }
+    let name = name.strip_prefix("./").unwrap_or(name);
+    Ok(match path.rsplit_once('/') {
+        Some((folder, _)) => format!("{folder}/{name}"),
+        None => name.to_owned(),
+    })
+}

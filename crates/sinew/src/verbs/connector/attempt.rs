@@ -1,0 +1,127 @@
+use std::sync::Arc;
+
+use serde_json::json;
+use sinew_call::{CallRequest, Caller, CallerOptions, NothingRecorded, SystemClock, Trust, preview};
+use sinew_diag::codes::config;
+use sinew_model::{Effect, Failure, Principal, PrincipalKind, Priority, Trace};
+
+use crate::cli::ConnectorTry;
+use crate::error::{CliError, Exit};
+use crate::output::{Output, Tint};
+use crate::serve::chance;
+use crate::verbs::{input, waiting};
+
+/// Calls an operation once, through the same stages as every call of a flow.
+pub fn run(attempt: &ConnectorTry, output: &Output) -> Result<Exit, CliError> {
+    let (snapshot, environment) = super::load(&attempt.project, output)?;
+    let Some((connection, operation)) = attempt.call.split_once('.') else {
+        let message = format!("`{}` is no call", attempt.call);
+        return Err(
+            CliError::usage(message).help("a call is written `connection.operation`, like `crm.getContact`")
+        );
+    };
+    let Some(connection) = snapshot.connections.get(connection) else {
+        let names: Vec<_> = snapshot.connections.keys().map(ToString::to_string).collect();
+        return Err(CliError::new(
+            Exit::Usage,
+            config::UNKNOWN_CONNECTION,
+            format!("no connection `{connection}`"),
+        )
+        .help(format!("there are {}", names.join(", "))));
+    };
+    let Some(operation) = connection.connector.operations.get(operation) else {
+        let message = format!("`{}` has no operation `{operation}`", connection.connector.id);
+        return Err(CliError::new(Exit::Usage, config::UNKNOWN_OPERATION, message)
+            .help(format!("`sinew connector show {}` lists them", connection.connector.id)));
+    };
+    let payload = input::payload("--input", attempt.input.as_deref())?;
+    if attempt.dry_run {
+        return show(&preview(connection, &operation, &payload).map_err(failed)?, output);
+    }
+    if operation.effect != Effect::Read {
+        let what = if operation.effect == Effect::Write { "changes something" } else { "removes something" };
+        output.confirm(
+            &format!("`{}` {what} at {}. Call it?", attempt.call, connection.base_url),
+            attempt.yes,
+        )?;
+    }
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let seed = chance();
+    let caller = Caller::new(CallerOptions {
+        secrets: environment.secrets(attempt.secrets.as_deref(), false),
+        recorder: Arc::new(NothingRecorded),
+        clock: Arc::new(SystemClock),
+        seed,
+        trust: Trust::default(),
+    });
+    let key = format!("try-{seed:016x}");
+    let request = CallRequest {
+        connection: Arc::clone(connection),
+        operation,
+        input: payload,
+        principal: Principal::new(PrincipalKind::User, "cli"),
+        trace: Trace {
+            trace_id: u128::from(seed) << 64 | u128::from(chance()),
+            span_id: seed,
+            sampled: true,
+        },
+        idempotency_key: Some(key.into()),
+        priority: Priority::Interactive,
+        deadline: None,
+        purpose: "sinew connector try".into(),
+    };
+    let attempted = waiting(caller.attempt(&request))?;
+    let line = attempted.attempt.request.as_ref().map(|seen| seen.line.to_string());
+    let answered = attempted.attempt.response.as_ref().map(|seen| seen.line.to_string());
+    let took_ms = attempted.attempt.took_ms;
+    match attempted.outcome {
+        Ok(value) => {
+            let shown: serde_json::Value = value.to_value();
+            output.answer(
+                &json!({ "request": line, "response": answered, "took_ms": took_ms, "value": shown }),
+                || {
+                    let heading = format!(
+                        "{} -> {} in {took_ms} ms",
+                        line.unwrap_or_default(),
+                        answered.unwrap_or_default()
+                    );
+                    let body = serde_json::to_string_pretty(&shown).unwrap_or_default();
+                    format!("{}\n{body}", output.tint(&heading, Tint::Faint))
+                },
+            );
+            Ok(Exit::Ok)
+        }
+        Err(failure) => {
+            if let Some(line) = line {
+                output.tell(&format!(
+                    "{line} -> {} in {took_ms} ms",
+                    answered.unwrap_or_else(|| "no answer".to_owned())
+                ));
+            }
+            Err(failed(failure))
+        }
+    }
+}
+
+fn failed(failure: Failure) -> CliError {
+    let mut error = CliError::new(Exit::Failed, config::UNKNOWN_OPERATION, failure.message.to_string());
+    error.code = failure.code.to_string();
+    error.help = failure.help.map(|help| help.to_string());
+    error
+}
+
+/// The request as it would go out.
+fn show(request: &http::Request<bytes::Bytes>, output: &Output) -> Result<Exit, CliError> {
+    let line = format!("{} {}", request.method(), request.uri());
+    let headers: Vec<_> = request
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .collect();
+    let body = String::from_utf8_lossy(request.body());
+    output.answer(&json!({ "request": line, "headers": headers, "body": body }), || {
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
+        format!("{}\n{headers}\n{body}", output.tint(&line, Tint::Strong))
+    });
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,155 @@
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, LOCATION, USER_AGENT};
+use http::{HeaderValue, Request, Uri};
+use http_body_util::Full;
+use sinew_connect::{ClientOptions, HttpClient, Limits, Tls, Trust, follow, same_origin};
+use sinew_diag::codes::control;
+use sinew_model::{AddressKind, Egress};
+use tokio::time::Instant;
+
+use crate::cli::Reach;
+use crate::error::{CliError, Exit};
+
+/// The largest description that is read.
+const BYTES_MAX: u64 = 64 << 20;
+/// How long fetching one file may take.
+const PATIENCE: Duration = Duration::from_mins(1);
+const CONNECT: Duration = Duration::from_secs(10);
+/// Redirects that are followed.
+const REDIRECTS_MAX: usize = 5;
+const AGENT: &str = concat!("sinew/", env!("CARGO_PKG_VERSION"));
+
+/// Where a description is.
+pub(in crate::verbs) enum Source {
+    /// A file.
+    File(PathBuf),
+    /// A URL, and what it may be reached through.
+    Url(Uri, HttpClient),
+}
+
+impl Source {
+    /// A file, unless it is written like a URL.
+    pub(in crate::verbs) fn of(text: &str, allow: &[Reach]) -> Result<Self, CliError> {
+        if !text.contains("://") {
+            return Ok(Self::File(PathBuf::from(text)));
+        }
+        let url: Uri = text.parse().map_err(|_| CliError::usage(format!("`{text}` is no URL")))?;
+        if !matches!(url.scheme_str(), Some("http" | "https")) {
+            return Err(CliError::usage(format!("`{text}` is neither an http nor an https URL")));
+        }
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let kind = |reach: &Reach| match reach {
+            Reach::Loopback => AddressKind::Loopback,
+            Reach::Private => AddressKind::Private,
+        };
+        let client = HttpClient::new(ClientOptions {
+            egress: Egress { allow: allow.iter().map(kind).collect() },
+            connect: CONNECT,
+            idle_max: 1,
+            tls: Tls::new(Trust::default()),
+        });
+        Ok(Self::Url(url, client))
+    }
+
+    /// The description itself.
+    pub(in crate::verbs) fn read(&self) -> Result<Vec<u8>, CliError> {
+        match self {
+            Self::File(path) => file(path).map_err(|e| CliError::file(path, &e)),
+            Self::Url(url, client) => fetch(client, url).map_err(|cause| {
+                let mut error =
+                    CliError::new(Exit::Unreachable, control::UNREACHABLE, format!("{url}: {cause}"));
+                if cause.contains("--allow") {
+                    error = error
+                        .help("a description on your own network is fetched with `--allow loopback,private`");
+                }
+                error
+            }),
+        }
+    }
+
+    /// A file that the description refers to: beside it, in a folder below, or on the same host.
+    pub(in crate::verbs) fn beside(&self, name: &str) -> Result<Vec<u8>, String> {
+        match self {
+            Self::File(path) => {
+                if name.contains("://") {
+                    return Err(
+                        "it is elsewhere; fetch it, and let the description refer to the file".to_owned()
+                    );
+                }
+                let folder = path.parent().unwrap_or(Path::new(""));
+                let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+                let told = |e: std::io::Error| e.to_string();
+                let (root, at) =
+                    (folder.canonicalize().map_err(told)?, folder.join(name).canonicalize().map_err(told)?);
+                if !at.starts_with(&root) {
+                    return Err("it lies outside of the description's folder".to_owned());
+                }
+                file(&at).map_err(told)
+            }
+            Self::Url(url, client) => {
+                let at = follow(url, name).map_err(|e| e.to_string())?;
+                if !same_origin(url, &at) {
+                    return Err("it is on another host than the description".to_owned());
+                }
+                fetch(client, &at)
+            }
+        }
+    }
+}
+
+fn file(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > BYTES_MAX {
+        return Err(std::io::Error::other(format!("larger than {} MB", BYTES_MAX >> 20)));
+    }
+    Ok(bytes)
+}
+
+fn fetch(client: &HttpClient, url: &Uri) -> Result<Vec<u8>, String> {
+    super::super::waiting(get(client, url)).map_err(|e| e.message.clone())?
+}
+
+async fn get(client: &HttpClient, url: &Uri) -> Result<Vec<u8>, String> {
+    let limits = Limits { until: Instant::now() + PATIENCE, connect: CONNECT, read: PATIENCE };
+    let mut at = url.clone();
+    for _ in 0..=REDIRECTS_MAX {
+        let mut request = Request::new(Full::new(Bytes::new()));
+        *request.uri_mut() = at.clone();
+        request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        request
+            .headers_mut()
+            .insert(ACCEPT, HeaderValue::from_static("application/json, application/yaml, */*"));
+        let answer = client.send(request, &limits).await.map_err(|error| {
+            let refused =
+                matches!(&error, sinew_connect::SendError::Dial(sinew_connect::DialError::Refused { .. }));
+            if refused { format!("{error} (`--allow` opens it)") } else { error.to_string() }
+        })?;
+        if answer.status.is_redirection() {
+            let location = answer.headers.get(LOCATION).and_then(|v| v.to_str().ok()).unwrap_or_default();
+            at = follow(&at, location).map_err(|e| e.to_string())?;
+            continue;
+        }
+        if !answer.status.is_success() {
+            let hint = match answer.status.as_u16() {
+                401 | 403 => "; it asks for a login: fetch it yourself, and import the file",
+                _ => "",
+            };
+            return Err(format!("the answer is {}{hint}", answer.status));
+        }
+        let page = answer.headers.get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+        if page.is_some_and(|kind| kind.starts_with("text/html")) {
+            return Err(
+                "the answer is a page for people (HTML), no description; look on it for a link to one"
+                    .to_owned(),
+            );
+        }
+        let body = answer.read(BYTES_MAX, &limits).await.map_err(|e| e.to_string())?;
+        return Ok(body.to_vec());
+    }
+    Err(format!("more than {REDIRECTS_MAX} redirects"))
+}

@@ -5,6 +5,7 @@
 pub mod diff;
 pub mod document;
 mod example;
+pub mod graphql;
 pub mod openapi;
 mod schema;
 pub mod soap;

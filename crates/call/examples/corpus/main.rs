@@ -4,6 +4,7 @@
 //! hurt the others.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it speaks on the terminal")]
 
+mod graphql;
 mod openapi;
 mod pairs;
 mod wsdl;
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 /// The kinds of documents that are read; each is a file here.
-const KINDS: &[Kind] = &[openapi::KIND, wsdl::KIND, pairs::KIND];
+const KINDS: &[Kind] = &[openapi::KIND, graphql::KIND, wsdl::KIND, pairs::KIND];
 
 /// A kind of documents.
 #[derive(Clone, Copy)]

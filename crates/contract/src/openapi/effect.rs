@@ -47,13 +47,18 @@ pub(super) fn guess(method: &str, path: &str, id: &str) -> Effect {
     let verb = segment.rsplit([':', '.', '-', '_']).next().unwrap_or_default().to_ascii_lowercase();
     let first = first_word(id);
     let says = |words: &[&str]| words.contains(&first.as_str()) || words.contains(&verb.as_str());
-    if says(REMOVING) {
+    if removes(&first) || removes(&verb) {
         Effect::Destructive
     } else if method == "POST" && says(ASKING) {
         Effect::Read
     } else {
         Effect::Write
     }
+}
+
+/// Whether a word, in lower case, says that something is removed or ended.
+pub(crate) fn removes(word: &str) -> bool {
+    REMOVING.contains(&word)
 }
 
 /// `deleteUser`, `delete_user`, `DeleteUser`, `delete-user`: `delete`.

@@ -32,6 +32,9 @@ pub use parameter::{Location, Parameter, Style};
 pub use security::{Grant, OAuthFlow, SchemeKind, SecurityScheme};
 pub use server::Server;
 
+pub(crate) use effect::removes;
+pub(crate) use names::{Ids, Origin};
+
 use reader::Reader;
 
 /// Why a document is no description of an API.

@@ -2,7 +2,7 @@ use std::io::Write as _;
 use std::process::Command;
 
 /// Notes that a test cannot run here, and why. Where everything is required this is a failure.
-fn missing(test: &str, why: &str) {
+pub(crate) fn missing(test: &str, why: &str) {
     assert!(
         std::env::var("SINEW_TEST_REQUIRE").as_deref() != Ok("all"),
         "{test} cannot run here: {why}; SINEW_TEST_REQUIRE=all allows no skips"

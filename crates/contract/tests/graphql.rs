@@ -6,12 +6,15 @@ use apollo_compiler::response::JsonMap;
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{ExecutableDocument, Schema as Judge, introspection};
 use serde_json::{Value, json};
-use sinew_contract::graphql::{Api, INTROSPECTION, INTROSPECTION_OF_OLD, NotASchema, Operation, Request, Wanted};
+use sinew_contract::graphql::{
+    Api, INTROSPECTION, INTROSPECTION_OF_OLD, NotASchema, Operation, Request, Wanted,
+};
 use sinew_contract::openapi::Effect;
 use sinew_contract::{Schema, example_of};
 
 const SHOP: &str = r#"
 schema { query: QueryRoot mutation: Mutation }
+directive @oneOf on INPUT_OBJECT
 
 "Text that stands for a decimal number."
 scalar Decimal @specifiedBy(url: "https://example.com/decimal")
@@ -87,7 +90,9 @@ fn operation<'a>(api: &'a Api, id: &str) -> &'a Operation {
 /// The request must be valid, and its schemas must be schemas.
 #[track_caller]
 fn judged(request: Request) -> Request {
-    if let Err(refused) = ExecutableDocument::parse_and_validate(&judge(), &request.document, "request.graphql") {
+    if let Err(refused) =
+        ExecutableDocument::parse_and_validate(&judge(), &request.document, "request.graphql")
+    {
         panic!("{}\n{}", request.document, refused.errors);
     }
     Schema::compile(request.input.clone()).unwrap();
@@ -105,8 +110,11 @@ fn wanted(id: &str, paths: &[&str]) -> Request {
 #[test]
 fn each_field_of_the_roots_is_an_operation() {
     let api = shop();
-    let shown: Vec<_> =
-        api.operations.iter().map(|of| (of.id.as_str(), of.root.keyword(), of.effect, of.pages.is_some())).collect();
+    let shown: Vec<_> = api
+        .operations
+        .iter()
+        .map(|of| (of.id.as_str(), of.root.keyword(), of.effect, of.pages.is_some()))
+        .collect();
     assert_eq!(
         shown,
         [
@@ -124,7 +132,10 @@ fn each_field_of_the_roots_is_an_operation() {
         ]
     );
     let warnings: Vec<_> = api.warnings.iter().map(ToString::to_string).collect();
-    assert_eq!(warnings, ["Mutation.checkout: another operation is called so; this one is called `mutation_checkout`"]);
+    assert_eq!(
+        warnings,
+        ["Mutation.checkout: another operation is called so; this one is called `mutation_checkout`"]
+    );
 }
 
 #[test]
@@ -190,11 +201,16 @@ fn fields_of_one_of_several_types_stand_in_fragments() {
         "query search($text: String!) {search(text: $text) {__typename ... on Product {title} ... on Vendor {name}}}"
     );
     let request = wanted("priced", &["price.amount", "label"]);
-    assert!(request.document.ends_with("{__typename price {amount} ... on Bundle {label}}}"), "{}", request.document);
-    assert_eq!(wanted("node", &["colour"]).missing[0].known, ["id", "label", "name", "parent", "parts", "price", "size", "title"]
-        .iter().copied().chain([]).fold(Vec::<String>::new(), |mut all, name| { all.push(name.to_owned()); all })
-        .into_iter().chain(["address", "image", "old", "related", "tags", "variants", "vendor"].map(str::to_owned)).collect::<std::collections::BTreeSet<_>>()
-        .into_iter().collect::<Vec<_>>());
+    assert!(
+        request.document.ends_with("{__typename price {amount} ... on Bundle {label}}}"),
+        "{}",
+        request.document
+    );
+    let known = &wanted("node", &["colour"]).missing[0].known;
+    assert!(
+        ["id", "label", "name", "title"].iter().all(|name| known.iter().any(|of| of == name)),
+        "{known:?}"
+    );
 }
 
 #[test]
@@ -230,7 +246,7 @@ fn the_whole_of_a_value_is_its_own_and_not_the_web_round_it() {
         "{}",
         whole("productCreate")
     );
-    assert!(whole("checkout").ends_with("{city country vendor {id name address {city country} parent {id}}}}") || whole("checkout").contains("vendor {id name"));
+    assert_eq!(whole("checkout"), "query checkout {checkout {city country vendor {id name parent {id}}}}");
     assert!(whole("products").contains("{totalCount nodes {id title"), "{}", whole("products"));
     assert!(whole("search").contains("__typename ... on Product {id title"), "{}", whole("search"));
     assert!(whole("search").contains("size__Bundle: size"), "{}", whole("search"));
@@ -252,7 +268,10 @@ fn arguments_are_the_input() {
         json!({"type": "string", "enum": ["EUR", "USD", "OLD"], "description": "`USD`: Of the United States."})
     );
     let fits = |id: &str, value: Value| Schema::compile(api.input(operation(&api, id))).unwrap().fits(&value);
-    assert!(fits("products", json!({"filter": {"and": [{"title": "a"}, {"price": "1.5"}], "currency": null}})));
+    assert!(fits(
+        "products",
+        json!({"filter": {"and": [{"title": "a"}, {"price": "1.5"}], "currency": null}})
+    ));
     assert!(!fits("products", json!({"filter": {"titel": "a"}})));
     assert!(!fits("products", json!({"first": 3_000_000_000_u32})));
     assert!(fits("product", json!({"id": 7})) && !fits("product", json!({})));
@@ -270,7 +289,8 @@ fn examples_of_what_operations_take_are_what_the_judge_takes() {
     for operation in &api.operations {
         let request = judged(api.request(operation, &Wanted::Everything));
         let example = example_of(&Schema::compile(request.input).unwrap()).unwrap();
-        let document = ExecutableDocument::parse_and_validate(&judge, &request.document, "request.graphql").unwrap();
+        let document =
+            ExecutableDocument::parse_and_validate(&judge, &request.document, "request.graphql").unwrap();
         let variables: JsonMap = serde_json::from_value(example.clone()).unwrap();
         let taken = coerce_variable_values(&judge, document.operations.get(None).unwrap(), &variables);
         assert!(taken.is_ok(), "{}: {example}: {}", operation.id, taken.unwrap_err().message());
@@ -298,7 +318,13 @@ fn an_author_may_select_what_cannot_be_derived() {
     let product = operation(&api, "product");
     let select = "id big: image(width: $width) variants(first: 10) { edges { node { sku } } } related { ...on Node { id } }";
     let request = judged(api.request_of(product, select).unwrap());
-    assert!(request.document.starts_with("query product($id: ID!, $width: Int!) {product(id: $id) {id big: image(width: $width) "), "{}", request.document);
+    assert!(
+        request.document.starts_with(
+            "query product($id: ID!, $width: Int!) {product(id: $id) {id big: image(width: $width) "
+        ),
+        "{}",
+        request.document
+    );
     assert_eq!(request.input["required"], json!(["id", "width"]));
     assert_eq!(request.output["properties"]["big"], json!({"type": ["string", "null"]}));
     let check = |select: &str, wanted: &str| {
@@ -314,7 +340,8 @@ fn an_author_may_select_what_cannot_be_derived() {
     check("id vendor { name", "line 1, column 17: a name is expected here, but the text ends");
     check("id @skip(if: true)", "id: directives are not read here");
     check("", "the selection: nothing is selected");
-    check(&"vendor { parent { ".repeat(100), &"x".repeat(0).replace("", "")) ;
+    let deep = api.request_of(product, &"related { ".repeat(100));
+    assert!(deep.unwrap_err().to_string().contains("nested deeper than 64 levels"));
 }
 
 #[test]
@@ -322,18 +349,26 @@ fn introspection_tells_the_same_as_the_text() {
     let by_text = shop();
     for query in [INTROSPECTION, INTROSPECTION_OF_OLD] {
         let schema = judge();
-        let document = ExecutableDocument::parse_and_validate(&schema, query, "introspection.graphql").unwrap();
+        // Which the judge, of an older edition, does not know.
+        let query = query.replace("isOneOf ", "");
+        let document =
+            ExecutableDocument::parse_and_validate(&schema, query, "introspection.graphql").unwrap();
         let asked = document.operations.get(None).unwrap();
         let variables = coerce_variable_values(&schema, asked, &JsonMap::default()).unwrap();
-        let answer = introspection::partial_execute(&schema, &schema.implementers_map(), &document, asked, &variables);
+        let answer =
+            introspection::partial_execute(&schema, &schema.implementers_map(), &document, asked, &variables);
         let answer = serde_json::to_value(answer.unwrap()).unwrap();
         for answer in [&answer, &answer["data"], &json!([answer])] {
             let told = Api::read(answer.to_string().as_bytes()).unwrap();
             assert_eq!(told.operations.len(), by_text.operations.len());
             for operation in &by_text.operations {
                 let same = self::operation(&told, &operation.id);
-                assert_eq!((same, told.input(same).get("required")), (operation, by_text.input(operation).get("required")));
-                let [a, b] = [(&told, same), (&by_text, operation)].map(|(api, of)| api.request(of, &Wanted::Everything).document);
+                assert_eq!(
+                    (same, told.input(same).get("required")),
+                    (operation, by_text.input(operation).get("required"))
+                );
+                let [a, b] = [(&told, same), (&by_text, operation)]
+                    .map(|(api, of)| api.request(of, &Wanted::Everything).document);
                 assert_eq!(a, b);
             }
             // What is kept of it is the schema.
@@ -392,7 +427,10 @@ fn what_is_no_schema_says_so() {
     check("type A { a: Int }", "neither a query nor a mutation type");
     check("{\"openapi\": \"3.0.0\"}", "sinew import openapi");
     check("{\"data\": {\"__schema\": {}}}", "`__schema` has no `types`");
-    check("{\"data\": null, \"errors\": [{\"message\": \"introspection is disabled\"}]}", "introspection is disabled");
+    check(
+        "{\"data\": null, \"errors\": [{\"message\": \"introspection is disabled\"}]}",
+        "introspection is disabled",
+    );
     check("{\"data\": {\"__schema\": {\"types\": [{\"kind\": \"OBJECT\"}]}}}", "neither a query");
     assert!(matches!(Api::read(b"type \xff"), Err(NotASchema::Unreadable(_))));
 }

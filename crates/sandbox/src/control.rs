@@ -22,6 +22,7 @@ const CONTROLS: &[&str] = &[
     "POST /_control/shop/orders",
     "POST /_control/shop/inventory",
     "GET POST DELETE /_control/warehouse/refuse",
+    "GET POST DELETE /_control/market/broken",
     "GET DELETE /_control/idp/sessions",
     "GET POST /_control/idp/options",
     "POST /_control/idp/keys",

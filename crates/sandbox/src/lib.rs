@@ -1,6 +1,6 @@
 //! Simulated vendors with the manners, and the bad manners, of real ones: CRM, billing, enrichment, shop, warehouse,
-//! chat, HR and an identity provider behind one HTTP listener, for examples, tests and benchmarks. `README.md` beside the sources describes
-//! every endpoint.
+//! chat, HR, an identity provider and a market of GraphQL behind one HTTP listener, for examples, tests and benchmarks.
+//! `README.md` beside the sources describes every endpoint.
 //!
 //! Each vendor can be told to misbehave (seeded and counted), and every effect that was really done is written into a
 //! truth log, so that a test can count what was lost and what was doubled.

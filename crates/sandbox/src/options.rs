@@ -74,6 +74,10 @@ pub struct Tuning {
     pub enrich_slow_ms_max: u32,
     /// Requests a second that billing accepts; 0 for no limit and no headers.
     pub billing_rate_per_s: u32,
+    /// Points that the market gives at once.
+    pub market_points: u32,
+    /// Points that come back to it each second.
+    pub market_points_per_s: u32,
     /// Objects kept per collection, and idempotency keys per vendor; the oldest go first.
     pub max_records: u32,
 }
@@ -90,6 +94,8 @@ impl Default for Tuning {
             enrich_slow_ms_min: 200,
             enrich_slow_ms_max: 800,
             billing_rate_per_s: 100_000,
+            market_points: 1000,
+            market_points_per_s: 50,
             max_records: 100_000,
         }
     }
@@ -111,8 +117,9 @@ impl Tuning {
         if next.enrich_slow_ms_min > next.enrich_slow_ms_max {
             return Err("enrich_slow_ms_min is above enrich_slow_ms_max".to_owned());
         }
-        if next.max_records == 0 || next.enrich_burst == 0 {
-            return Err("max_records and enrich_burst are at least 1".to_owned());
+        if [next.max_records, next.enrich_burst, next.market_points, next.market_points_per_s].contains(&0) {
+            let message = "max_records, enrich_burst, market_points and market_points_per_s are at least 1";
+            return Err(message.to_owned());
         }
         Ok(next)
     }

@@ -15,6 +15,10 @@ pub(super) fn schema(types: &Types) -> String {
         let _ = writeln!(out, "  {word}: {name}");
     }
     out.push_str("}\n");
+    // Readers of older editions do not have it.
+    if types.all.iter().any(|of| matches!(of.kind, Kind::Input { one_of: true, .. })) {
+        out.push_str("\ndirective @oneOf on INPUT_OBJECT\n");
+    }
     for of in &types.all {
         if !matches!(&*of.name, "Int" | "Float" | "String" | "Boolean" | "ID") {
             out.push('\n');

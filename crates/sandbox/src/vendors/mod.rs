@@ -6,6 +6,7 @@ mod crm;
 mod enrich;
 mod hr;
 mod idp;
+mod market;
 mod shop;
 mod warehouse;
 
@@ -52,5 +53,6 @@ pub(crate) fn all(seed: u64) -> Vec<Box<dyn Vendor>> {
         Box::new(chat::Chat::new()),
         Box::new(hr::Hr::new(seed)),
         Box::new(idp::Idp::new()),
+        Box::new(market::Market::new(seed)),
     ]
 }

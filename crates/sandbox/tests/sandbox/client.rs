@@ -36,6 +36,7 @@ pub(crate) fn credential(path: &str) -> Option<(&'static str, &'static str)> {
         "shop" => Some(("Authorization", "Basic c2hvcDpzaG9wLXNlY3JldA==")),
         "warehouse" => Some(("Authorization", "Bearer warehouse-key")),
         "hr" => Some(("Authorization", "Bearer hr-key")),
+        "market" => Some(("X-Market-Token", "market-key")),
         _ => None,
     }
 }

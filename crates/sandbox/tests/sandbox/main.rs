@@ -9,6 +9,7 @@ mod crm;
 mod enrich;
 mod faults;
 mod idp;
+mod market;
 mod orders;
 mod people;
 mod truth;

@@ -35,7 +35,7 @@ pub fn run(verb: SandboxVerb, to: &OutputArg, output: &Output) -> Result<Exit, C
     let sandbox = Sandbox::start(options).map_err(|e| not_started(&e))?;
     let url = sandbox.url();
     output.answer(&json!({ "ready": true, "url": url }), || {
-        format!("simulated vendors at {url} (crm, billing, enrich, shop, warehouse, chat, hr); control at {url}/_control")
+        format!("simulated vendors at {url} (crm, billing, enrich, shop, warehouse, chat, hr, idp, market); control at {url}/_control")
     });
     waiting(crate::serve::asked_to_stop())?;
     sandbox.stop();

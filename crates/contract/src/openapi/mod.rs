@@ -24,6 +24,7 @@ use serde_json::Value;
 
 pub use body::{Body, Content};
 pub use effect::Effect;
+pub(crate) use effect::removes;
 pub use event::Event;
 pub use input::{BodyForm, Input, InputBody};
 pub(crate) use names::{Ids, Origin};
@@ -31,9 +32,6 @@ pub use operation::{Operation, Response};
 pub use parameter::{Location, Parameter, Style};
 pub use security::{Grant, OAuthFlow, SchemeKind, SecurityScheme};
 pub use server::Server;
-
-pub(crate) use effect::removes;
-pub(crate) use names::{Ids, Origin};
 
 use reader::Reader;
 

@@ -4,35 +4,35 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use sinew_connect::auth::{AuthError, Credential, oauth2};
-use sinew_connect::{DialError, Limits, SendError};
+use sinew_connect::auth::oauth2::{Provider, TokenRequest};
+use sinew_connect::auth::{self, AuthError, Credential};
 use sinew_diag::codes::call as codes;
-use sinew_model::{Access, Auth, Connection, Effect, Failure, OAuth2, Reason, SecretRef};
+use sinew_model::{Access, Auth, Connection, Effect, Failure, Grant, OAuth2, Reason, SecretRef};
 use sinew_vault::{Lent, Secret, SecretError, Token, TokenCache};
 use tokio::time::Instant;
 
 use crate::caller::Core;
 use crate::mask::Masker;
 use crate::plan::Plan;
+use crate::provider::{self, AskError, Discovered};
 use crate::record::{CallRecord, CredentialId, TokenRecord};
+use crate::session;
 use crate::state::ConnectionState;
-use crate::told;
 
 /// How long a secret that was read is used before it is read again, so that a replaced one is taken up.
 const SECRET_FRESH: Duration = Duration::from_secs(10);
-/// The largest answer of a token endpoint that is read.
-const TOKEN_ANSWER_MAX: u64 = 64 * 1024;
-/// How much of a token endpoint's error is repeated.
-const TOKEN_ERROR_SHOWN: usize = 200;
-
 /// What is held of a connection's credential.
 #[derive(Default)]
 pub(crate) struct Login {
     fixed: Mutex<Option<(Instant, Arc<Credential>)>>,
     tokens: TokenCache<Failure>,
     bearer: Mutex<Option<(Lent, Arc<Credential>)>>,
-    /// Forms of the client's secret, for masking.
-    client: Mutex<Vec<Secret>>,
+    /// Forms of what was last sent to the provider, for masking.
+    pub(crate) client: Mutex<Vec<Secret>>,
+    /// What the issuer publishes.
+    pub(crate) discovered: Mutex<Discovered>,
+    /// The refresh token that took the place of the configured one, which is kept with it.
+    rotated: Mutex<Option<(Secret, Secret)>>,
 }
 
 /// A credential for one attempt.
@@ -51,6 +51,29 @@ impl Login {
         }
         if let Some((_, credential)) = &*self.bearer.lock() {
             masker.add(&credential.masks);
+        }
+        if let Some((_, now)) = &*self.rotated.lock() {
+            masker.add(&auth::masks(now));
+        }
+    }
+
+    /// The refresh token to use: the configured one, or what took its place.
+    fn refresh_token(&self, configured: &Secret) -> Secret {
+        let rotated = self.rotated.lock();
+        let fits = rotated.as_ref().filter(|(from, _)| from.expose() == configured.expose());
+        fits.map_or(configured, |(_, now)| now).clone()
+    }
+
+    /// Takes note that the provider gives a new refresh token at each use: this process goes on with it, but the next
+    /// one cannot.
+    fn keep_rotated(&self, connection: &Connection, configured: Secret, next: Secret) {
+        if self.rotated.lock().replace((configured, next)).is_none() {
+            let name = &connection.name;
+            tracing::warn!(
+                connection = %name,
+                "the provider replaces the refresh token at each use, and the one in the secret store is spent now: use \
+                 `grant: authorization_code` and `sinew connect {name}`, which keep the new ones"
+            );
         }
     }
 }
@@ -74,15 +97,16 @@ pub(crate) fn authorise(connection: &Connection, plan: &Plan) -> Result<(), Fail
 /// The credential to send: a fixed one, or the token of the moment.
 pub(crate) async fn authenticate(core: &Core, state: &ConnectionState) -> Result<LoggedIn, Failure> {
     let login = &state.login;
-    let Auth::OAuth2(oauth) = &state.connection.auth else {
+    let auth = &state.connection.auth;
+    if !matches!(auth, Auth::OAuth2(_) | Auth::Session(_)) {
         return Ok(LoggedIn { credential: fixed(core, state)?, lent: None });
-    };
-    let lent = login.tokens.get(|| ask_for_token(core, state, oauth)).await?;
+    }
+    let lent = login.tokens.get(|| ask_for_token(core, state)).await?;
     let made = login.bearer.lock().as_ref().filter(|(of, _)| of.is(&lent)).map(|(_, made)| Arc::clone(made));
     let credential = if let Some(made) = made {
         made
     } else {
-        let made = Credential::of_token(&lent.secret).map_err(|e| no_secret(&state.connection, &e))?;
+        let made = Credential::of_token(auth, &lent.secret).map_err(|e| no_secret(&state.connection, &e))?;
         let made = Arc::new(made);
         *login.bearer.lock() = Some((lent.clone(), Arc::clone(&made)));
         made
@@ -123,15 +147,19 @@ fn resolve(core: &Core, name: &SecretRef) -> Result<Secret, SecretError> {
     core.options.secrets.resolve(name)
 }
 
-fn no_secret(connection: &Connection, error: &AuthError) -> Failure {
+pub(crate) fn no_secret(connection: &Connection, error: &AuthError) -> Failure {
     let message = format!("`{}` has no usable credential: {error}", connection.name);
     Failure::new(Reason::Credential, codes::SECRET_UNAVAILABLE, message)
 }
 
 /// Asks the token endpoint once, and takes note of it.
-async fn ask_for_token(core: &Core, state: &ConnectionState, oauth: &OAuth2) -> Result<Token, Failure> {
+async fn ask_for_token(core: &Core, state: &ConnectionState) -> Result<Token, Failure> {
     let (at, begun) = (core.now(), Instant::now());
-    let outcome = token(core, state, oauth).await;
+    let outcome = match &state.connection.auth {
+        Auth::OAuth2(oauth) => token(core, state, oauth).await,
+        Auth::Session(login) => session::begin(core, state, login, &|name| resolve(core, name)).await,
+        _ => Err(no_secret(&state.connection, &AuthError::NeedsPerson)),
+    };
     core.options.recorder.record(CallRecord::TokenAsked(TokenRecord {
         at,
         took: begun.elapsed(),
@@ -143,41 +171,30 @@ async fn ask_for_token(core: &Core, state: &ConnectionState, oauth: &OAuth2) -> 
 }
 
 async fn token(core: &Core, state: &ConnectionState, oauth: &OAuth2) -> Result<Token, Failure> {
-    let connection = &state.connection;
-    let oauth2::TokenRequest { request, masks } =
-        oauth2::token_request(oauth, &|name| resolve(core, name)).map_err(|e| no_secret(connection, &e))?;
-    *state.login.client.lock() = masks;
-    let deadlines = &connection.deadlines;
-    let limits =
-        Limits { until: Instant::now() + deadlines.total, connect: deadlines.connect, read: deadlines.read };
-    let answer = state.client.send(request, &limits).await.map_err(|error| match error {
-        SendError::Dial(error @ DialError::Refused { .. }) => Failure::new(
-            Reason::Refused,
-            codes::EGRESS_REFUSED,
-            format!("the token endpoint of `{}`: {error}", connection.name),
-        ),
-        error => unavailable(connection, &error.to_string()),
-    })?;
-    let (status, retry_after) = (answer.status, told::retry_after(&answer.headers, core.now()));
-    let body = answer.read(TOKEN_ANSWER_MAX, &limits).await;
-    if status.is_success() {
-        let body = body.map_err(|e| unavailable(connection, &e.to_string()))?;
-        return oauth2::read_token(&body).map_err(|e| unavailable(connection, &e.to_string()));
+    if oauth.grant.needs_person() {
+        let name = &state.connection.name;
+        let message = format!("`{name}` is not connected: nobody has logged in for it yet");
+        return Err(Failure::new(Reason::Credential, codes::NOT_LOGGED_IN, message)
+            .help(format!("log in with `sinew connect {name}`")));
     }
-    let mut masker = Masker::default();
-    state.login.teach(&mut masker);
-    let said = body.map(|body| masker.body(&body, TOKEN_ERROR_SHOWN)).unwrap_or_default();
-    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    let (reason, code) = match status.as_u16() {
-        429 => (Reason::RateLimited, codes::RATE_LIMITED),
-        408 | 425 | 500..=599 => (Reason::Unavailable, codes::TOKEN_UNAVAILABLE),
-        _ => (Reason::Credential, codes::TOKEN_REFUSED),
+    let lookup = |name: &SecretRef| resolve(core, name);
+    let Grant::RefreshToken { token } = &oauth.grant else {
+        let granted = provider::ask(core, state, oauth, &lookup, for_itself).await;
+        return granted.map(|granted| granted.access).map_err(AskError::failure);
     };
-    let message = format!("the token endpoint of `{}` answered {status}: {said}", connection.name);
-    Err(Failure { retry_after, ..Failure::new(reason, code, message).status(status.as_u16()) })
+    let given = lookup(token).map_err(|e| no_secret(&state.connection, &e.into()))?;
+    let present = state.login.refresh_token(&given);
+    let asked = provider::ask(core, state, oauth, &lookup, |at| at.refresh_request(&present)).await;
+    let granted = asked.map_err(AskError::failure)?;
+    if let Some(next) = granted.refresh
+        && next.expose() != present.expose()
+    {
+        state.login.keep_rotated(&state.connection, given, next);
+    }
+    Ok(granted.access)
 }
 
-fn unavailable(connection: &Connection, cause: &str) -> Failure {
-    let message = format!("the token endpoint of `{}` gave no token: {cause}", connection.name);
-    Failure::new(Reason::Unavailable, codes::TOKEN_UNAVAILABLE, message)
+/// The request of a grant that needs nobody to log in.
+fn for_itself(provider: &Provider<'_>) -> Result<TokenRequest, AuthError> {
+    provider.token_request()
 }

@@ -11,10 +11,12 @@ mod recover;
 mod request;
 mod respond;
 mod send;
+mod session;
 
 // What they stand on.
 mod breaker;
 mod caller;
+mod challenge;
 mod clock;
 mod gate;
 mod health;
@@ -24,6 +26,7 @@ mod pages;
 mod plan;
 mod preview;
 mod probe;
+mod provider;
 mod record;
 mod seen;
 mod state;

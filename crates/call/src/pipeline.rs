@@ -270,7 +270,9 @@ fn note_vitals(core: &Core, state: &ConnectionState, at: Timestamp, failure: Opt
     };
     tracing::debug!(%connection, code = %failure.code, message = %failure.message, "an attempt failed");
     // 403 is about this call; the credential itself was recognised.
-    let refused = failure.reason == Reason::Credential && *failure.code != *codes::FORBIDDEN.as_str();
+    let about_this_call =
+        [codes::FORBIDDEN, codes::SCOPE_MISSING].iter().any(|code| *failure.code == *code.as_str());
+    let refused = failure.reason == Reason::Credential && !about_this_call;
     let newly_refused = {
         let mut vitals = state.vitals.lock();
         vitals.last_failure = Some((at, failure.clone()));

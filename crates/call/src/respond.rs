@@ -16,7 +16,7 @@ use crate::mask::Masker;
 use crate::plan::Plan;
 use crate::recover::{classify, reason_of};
 use crate::send::Reply;
-use crate::told;
+use crate::{challenge, told};
 
 /// How much of a system's own words is repeated.
 const WORDS_SHOWN: usize = 300;
@@ -84,6 +84,9 @@ fn refusal(plan: &Plan, errors: &ErrorShape, reply: &Reply, now: Timestamp, mask
         message.extend(words.chars().filter(|c| !c.is_control()).take(WORDS_SHOWN));
     }
     let mut failure = Failure::new(reason, code, message).status(status.as_u16());
+    if reason == Reason::Credential {
+        failure = challenge::explained(failure, &reply.headers, now);
+    }
     failure.retry_after = retry_after.or(spent.filter(|_| reason == Reason::RateLimited));
     failure
 }

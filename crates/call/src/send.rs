@@ -188,7 +188,7 @@ fn unknown_help(idempotency: &Idempotency) -> &'static str {
     }
 }
 
-fn code_of(error: &SendError) -> Code {
+pub(crate) fn code_of(error: &SendError) -> Code {
     match error {
         SendError::Dial(DialError::NoHost) => codes::NOT_CALLABLE,
         SendError::Dial(DialError::Resolve { .. }) => codes::HOST_NOT_FOUND,

@@ -1,7 +1,8 @@
+use std::fmt;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName};
-use sinew_stdx::Timestamp;
+use sinew_stdx::{Timestamp, show_duration};
 
 /// The longest wait that a system is believed to mean.
 const WAIT_MAX: Duration = Duration::from_hours(24);
@@ -20,10 +21,38 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
     if let Some(seconds) = seconds(text) {
         return Some(seconds);
     }
-    let date = httpdate::parse_http_date(text).ok()?;
-    let since_epoch = date.duration_since(std::time::UNIX_EPOCH).ok()?;
-    let date = Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).ok()?);
-    Some(date.since(now).min(WAIT_MAX))
+    Some(date(text)?.since(now).min(WAIT_MAX))
+}
+
+/// A clock that differs by less is as good as ours: most signatures allow as much.
+const CLOCK_GAP_MIN: Duration = Duration::from_secs(30);
+
+/// How far a system's clock is from ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ClockGap {
+    gap: Duration,
+    ours_is_ahead: bool,
+}
+
+impl fmt::Display for ClockGap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let gap = show_duration(Duration::from_secs(self.gap.as_secs()));
+        let direction = if self.ours_is_ahead { "ahead of" } else { "behind" };
+        write!(f, "this machine's clock is {gap} {direction} the system's (by its `Date`): check both")
+    }
+}
+
+/// How far a system's clock is from ours by its `Date`, if that is far enough to be refused for it.
+pub(crate) fn clock_gap(headers: &HeaderMap, now: Timestamp) -> Option<ClockGap> {
+    let theirs = date(headers.get(http::header::DATE)?.to_str().ok()?.trim())?;
+    let ours_is_ahead = now > theirs;
+    let gap = if ours_is_ahead { now.since(theirs) } else { theirs.since(now) };
+    (gap >= CLOCK_GAP_MIN).then_some(ClockGap { gap, ours_is_ahead })
+}
+
+fn date(text: &str) -> Option<Timestamp> {
+    let since_epoch = httpdate::parse_http_date(text).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some(Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).ok()?))
 }
 
 /// How long until a limit that is spent is filled again; `None` unless the system says that nothing is left.
@@ -110,6 +139,19 @@ mod tests {
             assert_eq!(check(retry_after, &[("retry-after", text)]), wait, "{text}");
         }
         assert_eq!(check(retry_after, &[]), None);
+    }
+
+    #[test]
+    fn a_clock_that_is_far_from_ours_is_told() {
+        let told = |date: &'static str| {
+            let headers = HeaderMap::from_iter([(http::header::DATE, http::HeaderValue::from_static(date))]);
+            clock_gap(&headers, NOW).map(|gap| gap.to_string())
+        };
+        let ahead = told("Sat, 21 Nov 2026 07:52:30 GMT").unwrap();
+        assert!(ahead.starts_with("this machine's clock is 7m30s ahead of the system's"), "{ahead}");
+        assert!(told("Sat, 21 Nov 2026 09:00:00 GMT").unwrap().contains("1h behind"));
+        assert_eq!(told("Sat, 21 Nov 2026 08:00:20 GMT"), None);
+        assert_eq!(told("yesterday"), None);
     }
 
     #[test]

@@ -24,7 +24,12 @@ mod subscriber;
 mod trigger;
 mod webhook;
 
-pub use auth::{ApiKey, Auth, BasicLogin, ClientProof, Endpoints, Grant, KeyLocation, OAuth2, OAuthClient};
+pub use auth::{
+    ApiKey, Auth, AuthorizationCode, AwsSigV4, BasicLogin, ClientProof, Endpoints, Grant, HmacSigning,
+    JwtAlgorithm, JwtBearer, JwtKey, KeyEncoding, KeyLocation, OAuth1, OAuth1Method, OAuth2, OAuthClient,
+    ScopeIn, SessionKeep, SessionLogin, SessionSource, SessionValue, SignatureEncoding, SignatureHash,
+    SignaturePart, TimestampFormat, TokenExchange, TokenGiven,
+};
 pub use channel::{AlertChannel, AlertKind, ChannelKind, EmailTls, UrlOrSecret};
 pub use connection::{Access, AddressKind, Breaker, Connection, Deadlines, Egress, Owner, SecretRef};
 pub use connector::{

@@ -86,7 +86,7 @@ async fn what_a_token_endpoint_answers_decides_whether_trying_again_helps() {
         (answer(400, &[], r#"{"error":"invalid_scope"}"#), Reason::Credential, "SNW-2023"),
         (answer(429, &[("retry-after", "3")], ""), Reason::RateLimited, "SNW-2030"),
         (answer(503, &[], ""), Reason::Unavailable, "SNW-2024"),
-        (ok("<html>"), Reason::Unavailable, "SNW-2024"),
+        (ok("<html>"), Reason::Unavailable, "SNW-2025"),
     ] {
         let server = Server::acting([act]).await;
         let mut fixture = Fixture::new(&server);

@@ -96,16 +96,23 @@ pub fn secret() -> SecretRef {
     SecretRef::new("secret:key").unwrap()
 }
 
-/// OAuth 2 client credentials, with the token endpoint at `/token`.
-pub fn client_credentials(url: &str, proof: ClientProof) -> Auth {
-    Auth::OAuth2(Box::new(OAuth2 {
-        grant: Grant::ClientCredentials,
-        endpoints: Endpoints { token: Some(format!("{url}/token").into()) },
-        client: OAuthClient { id: "aladdin".into(), proof },
+/// OAuth 2, with the token endpoint at `/token`.
+pub fn oauth2(url: &str, grant: Grant, proof: ClientProof) -> OAuth2 {
+    OAuth2 {
+        grant,
+        endpoints: Endpoints { token: Some(format!("{url}/token").into()), ..Endpoints::default() },
+        client: OAuthClient { id: Some("aladdin".into()), proof },
         scopes: Vec::new(),
+        scope_separator: ' ',
         audience: None,
+        resource: None,
         parameters: Vec::new(),
-    }))
+    }
+}
+
+/// OAuth 2 client credentials.
+pub fn client_credentials(url: &str, proof: ClientProof) -> Auth {
+    Auth::OAuth2(Box::new(oauth2(url, Grant::ClientCredentials, proof)))
 }
 
 fn connection(url: &str) -> Connection {

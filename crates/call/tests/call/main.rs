@@ -7,6 +7,7 @@ mod fixture;
 mod limits;
 mod outcomes;
 mod paging;
+mod providers;
 mod requests;
 mod secrets;
 mod server;

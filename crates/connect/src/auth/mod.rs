@@ -2,10 +2,14 @@
 //! here and an arm in [`Credential::of`].
 
 mod api_key;
+mod aws_sigv4;
 mod basic;
 mod bearer;
+mod hmac;
 mod mask;
+mod oauth1;
 pub mod oauth2;
+mod session;
 
 use std::sync::Arc;
 
@@ -19,6 +23,7 @@ use sinew_vault::{Secret, SecretError};
 use zeroize::Zeroizing;
 
 pub use mask::masks;
+pub use session::{SessionError, read_session, session_request};
 
 /// Everything but the characters that URLs never need encoded (RFC 3986, section 2.3).
 pub(crate) const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -41,13 +46,33 @@ pub enum AuthError {
     /// A user name with a colon (RFC 7617).
     #[error("the user name holds a colon")]
     ColonInUserName,
+    /// A key that is not written as it is said to be.
+    #[error("the key is not written in the encoding that `key_encoding` says")]
+    BadKeyEncoding,
+    /// A private key that cannot sign.
+    #[error(transparent)]
+    Key(#[from] oauth2::KeyError),
+    /// A grant for which somebody has to log in.
+    #[error("somebody has to log in first")]
+    NeedsPerson,
+    /// An endpoint that is neither configured nor published.
+    #[error(
+        "the provider's {0} endpoint is not known: it is neither configured nor in the issuer's metadata"
+    )]
+    NoEndpoint(&'static str),
+    /// A service account without a name.
+    #[error("the service account has no name: give `issuer` in `assertion`, or `client_id`")]
+    NoIssuer,
+    /// The machine gives no random numbers.
+    #[error("the machine gives no random numbers")]
+    NoRandomness,
     /// An endpoint that is no URL.
     #[error("`{0}` is not an http or https URL")]
     NoUrl(String),
 }
 
 /// Gives the secret of a name, as it is now.
-pub type Resolve<'a> = &'a dyn Fn(&SecretRef) -> Result<Secret, SecretError>;
+pub type Resolve<'a> = &'a (dyn Fn(&SecretRef) -> Result<Secret, SecretError> + Send + Sync);
 
 /// A credential as it goes into requests.
 #[derive(Clone, Debug, Default)]
@@ -56,6 +81,8 @@ pub struct Credential {
     pub placements: Vec<Placement>,
     /// What depends on the request.
     pub signer: Option<Arc<dyn Signer>>,
+    /// The headers in which the signature stands.
+    pub signed_headers: Vec<HeaderName>,
     /// Every text that must never be shown: the secret, and what it looks like when encoded.
     pub masks: Vec<Secret>,
 }
@@ -95,17 +122,28 @@ impl Credential {
     /// The credential of a scheme whose secrets are all that it takes; `None` if it needs a token first.
     pub fn of(auth: &Auth, resolve: Resolve<'_>) -> Result<Option<Self>, AuthError> {
         match auth {
-            Auth::None => Ok(Some(Self::none())),
+            Auth::None | Auth::Certificate => Ok(Some(Self::none())),
             Auth::ApiKeys(keys) => api_key::credential(keys, resolve).map(Some),
             Auth::Basic(login) => basic::credential(login, resolve).map(Some),
             Auth::Bearer(token) => bearer::credential(&resolve(token)?).map(Some),
-            Auth::OAuth2(_) => Ok(None),
+            Auth::OAuth1(oauth) => oauth1::credential(oauth, resolve).map(Some),
+            Auth::AwsSigV4(aws) => aws_sigv4::credential(aws, resolve).map(Some),
+            Auth::Hmac(signing) => hmac::credential(signing, resolve).map(Some),
+            Auth::OAuth2(_) | Auth::Session(_) => Ok(None),
         }
     }
 
-    /// The credential that an access token makes.
-    pub fn of_token(token: &Secret) -> Result<Self, AuthError> {
-        bearer::credential(token)
+    /// The credential that a token of the scheme makes.
+    pub fn of_token(auth: &Auth, token: &Secret) -> Result<Self, AuthError> {
+        match auth {
+            Auth::Session(login) => session::credential(login, token),
+            _ => bearer::credential(token),
+        }
+    }
+
+    /// A credential that signs; the signature stands in these headers.
+    fn signing(signer: impl Signer + 'static, signed_headers: Vec<HeaderName>) -> Self {
+        Self { signer: Some(Arc::new(signer)), signed_headers, ..Self::none() }
     }
 
     /// Puts the credential into a request that is otherwise ready to go out; gives what must not be shown beyond
@@ -129,18 +167,19 @@ impl Credential {
         }
     }
 
-    /// The headers that the credential fills, beside those that its signer adds.
+    /// The headers that hold the credential.
     pub fn headers(&self) -> impl Iterator<Item = &HeaderName> {
-        self.placements.iter().filter_map(|placement| match placement {
+        let placed = self.placements.iter().filter_map(|placement| match placement {
             Placement::Header(name, _) => Some(name),
             Placement::Cookie(_) => Some(&COOKIE),
             Placement::Query(_) => None,
-        })
+        });
+        placed.chain(&self.signed_headers)
     }
 
     fn header(name: HeaderName, text: &str, secret: &Secret) -> Result<Self, AuthError> {
         let placements = vec![Placement::Header(name, sensitive(text)?)];
-        Ok(Self { placements, signer: None, masks: masks(secret) })
+        Ok(Self { placements, masks: masks(secret), ..Self::none() })
     }
 }
 
@@ -149,6 +188,16 @@ fn sensitive(text: &str) -> Result<HeaderValue, AuthError> {
     let mut value = HeaderValue::from_str(text).map_err(|_| AuthError::NotForHeaders)?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+/// Host and port as the `Host` header has them: a port that the scheme implies is left out.
+fn signed_host(uri: &Uri) -> String {
+    let host = uri.host().unwrap_or_default().to_ascii_lowercase();
+    let implied = if uri.scheme_str() == Some("http") { 80 } else { 443 };
+    match uri.port_u16() {
+        Some(port) if port != implied => format!("{host}:{port}"),
+        _ => host,
+    }
 }
 
 /// The URL with one more encoded pair in its query.

@@ -27,6 +27,8 @@ codes! {
     REDIRECT_REFUSED = "SNW-2012", "A redirect was not followed";
     /// The operation cannot be turned into a request.
     NOT_CALLABLE = "SNW-2013", "The operation cannot be turned into a request";
+    /// The credential lacks a scope.
+    SCOPE_MISSING = "SNW-2019", "The credential lacks a scope";
     /// The secret cannot be had.
     SECRET_UNAVAILABLE = "SNW-2020", "The secret cannot be had";
     /// The credential was refused.
@@ -37,6 +39,16 @@ codes! {
     TOKEN_REFUSED = "SNW-2023", "The token endpoint refused the client";
     /// The token endpoint gave no token.
     TOKEN_UNAVAILABLE = "SNW-2024", "The token endpoint gave no token";
+    /// The token endpoint's answer is no token.
+    TOKEN_UNUSABLE = "SNW-2025", "The token endpoint's answer is no token";
+    /// What was given for a token is no longer good.
+    GRANT_REFUSED = "SNW-2026", "What was given for a token is no longer good";
+    /// Nobody has logged in yet.
+    NOT_LOGGED_IN = "SNW-2027", "Nobody has logged in yet";
+    /// The issuer's metadata cannot be had.
+    DISCOVERY_FAILED = "SNW-2028", "The issuer's metadata cannot be had";
+    /// The log-in to a session failed.
+    SESSION_REFUSED = "SNW-2029", "The log-in to a session failed";
     /// The system says that we call too often.
     RATE_LIMITED = "SNW-2030", "The system says that we call too often";
     /// No budget within the deadline.

@@ -3,9 +3,13 @@
 //! A new scheme is a file with `FIELDS` and `read`, and one line in [`schemes!`] below.
 
 mod api_key;
+mod aws_sigv4;
 mod basic;
 mod bearer;
+mod hmac;
+mod oauth1;
 mod oauth2;
+mod session;
 
 use crate::Auth;
 use crate::shape::{Field, Record, Shape, Word, required, word};
@@ -19,7 +23,10 @@ pub(crate) const REQUIRED: Field =
 
 const SHAPE: Shape = Shape::WordOr(NO_AUTH, &Shape::Record(&AUTH));
 
-static NO_AUTH: &[Word] = &[word("none", "the system asks for no credential")];
+static NO_AUTH: &[Word] = &[
+    word("none", "the system asks for no credential"),
+    word("certificate", "the client certificate under `tls:` is the credential"),
+];
 
 /// What a scheme's reader is given.
 pub(super) struct Login<'a, 'r, 'k> {
@@ -47,12 +54,18 @@ schemes! {
     basic
     bearer
     oauth2
+    oauth1
+    aws_sigv4
+    hmac
+    session
 }
 
 /// Reads how a connection logs in.
 pub(crate) fn read(fields: Fields<'_>, base_url: Option<&str>, reader: &mut Reader<'_>) -> Option<Auth> {
-    if fields.node("auth")?.text() == Some("none") {
-        return Some(Auth::None);
+    match fields.node("auth")?.text() {
+        Some("none") => return Some(Auth::None),
+        Some("certificate") => return Some(Auth::Certificate),
+        _ => {}
     }
     let auth = fields.record("auth")?;
     let (name, _) = auth.alternative()?;

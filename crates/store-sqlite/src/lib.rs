@@ -1,4 +1,4 @@
-//! Durable state in one SQLite file: the embedded backend of `sinew-store`.
+//! Durable state in one SQLite file, and a small one for the vault: the embedded backend of `sinew-store`.
 //!
 //! One thread writes and groups whatever is queued into one transaction; a few threads read beside it, and one moves
 //! the write-ahead log into the file. Knows no engine, no record format and no async runtime.
@@ -11,6 +11,7 @@ mod advance;
 mod backup;
 mod checkpoint;
 mod claim;
+mod custody;
 mod dead_list;
 mod fault;
 mod files;
@@ -34,5 +35,6 @@ mod upkeep;
 mod words;
 mod writer;
 
+pub use custody::SqliteCustody;
 pub use options::SqliteOptions;
 pub use store::SqliteStore;

@@ -5,6 +5,7 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod custody;
 mod dead;
 mod error;
 mod id;

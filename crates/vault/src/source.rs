@@ -36,6 +36,14 @@ pub enum SecretError {
         /// What the operating system says.
         cause: String,
     },
+    /// Where it is kept does not answer, or not as it should.
+    #[error("`{name}`: {cause}")]
+    Failed {
+        /// The secret.
+        name: SecretRef,
+        /// What went wrong, without any part of a secret.
+        cause: String,
+    },
     /// What is there is no secret.
     #[error("`{name}` {problem}")]
     Unusable {
@@ -50,6 +58,11 @@ pub enum SecretError {
 pub trait SecretSource: Send + Sync {
     /// The secret of this name, as it is now.
     fn resolve(&self, name: &SecretRef) -> Result<Secret, SecretError>;
+
+    /// Every value that is accepted now, the one to use first: while a secret is being replaced there are two.
+    fn accepted(&self, name: &SecretRef) -> Result<Vec<Secret>, SecretError> {
+        self.resolve(name).map(|secret| vec![secret])
+    }
 }
 
 /// Several sources, asked in order; the first that has the secret gives it.
@@ -67,9 +80,23 @@ impl ChainedSecrets {
 impl SecretSource for ChainedSecrets {
     /// A source that has the secret but cannot give it ends the search: a mistake there must not be papered over.
     fn resolve(&self, name: &SecretRef) -> Result<Secret, SecretError> {
+        self.first(name, |source| source.resolve(name))
+    }
+
+    fn accepted(&self, name: &SecretRef) -> Result<Vec<Secret>, SecretError> {
+        self.first(name, |source| source.accepted(name))
+    }
+}
+
+impl ChainedSecrets {
+    fn first<T>(
+        &self,
+        name: &SecretRef,
+        ask: impl Fn(&dyn SecretSource) -> Result<T, SecretError>,
+    ) -> Result<T, SecretError> {
         let mut places = Vec::new();
         for source in &self.sources {
-            match source.resolve(name) {
+            match ask(&**source) {
                 Err(SecretError::Missing { looked_for, .. }) => places.push(looked_for),
                 found => return found,
             }

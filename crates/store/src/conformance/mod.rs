@@ -11,6 +11,7 @@
 pub mod acceptance;
 pub mod archive;
 pub mod backlog;
+pub mod custody;
 pub mod dead;
 mod desk;
 pub mod keys;

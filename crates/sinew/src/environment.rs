@@ -21,6 +21,10 @@ const SANDBOX_SECRETS: &[(&str, &str)] = &[
     ("SINEW_SECRET_BADGES_WEBHOOK", "badges-webhook-secret"),
 ];
 
+/// Variables that hold secrets, beside those that are named as such.
+const SECRET_VARIABLES: [&str; 5] =
+    ["SINEW_TOKEN", "SINEW_WEBHOOKS_KEY", "SINEW_MASTER_KEY", "SINEW_HASHICORP_TOKEN", "SINEW_HASHICORP_SECRET_ID"];
+
 /// What the process was given: its environment, and files that add to it. Read once, at the start.
 #[derive(Clone, Debug)]
 pub struct Environment {
@@ -50,15 +54,18 @@ impl Environment {
 
     /// What `${NAME}` may stand for. Secrets are not among them: they come as `secret:` or not at all.
     pub fn variables(&self) -> BTreeMap<String, String> {
-        let is_secret = |name: &str| {
-            name.starts_with("SINEW_SECRET_") || ["SINEW_TOKEN", "SINEW_WEBHOOKS_KEY"].contains(&name)
-        };
+        let is_secret = |name: &str| name.starts_with("SINEW_SECRET_") || SECRET_VARIABLES.contains(&name);
         self.all.iter().filter(|(name, _)| !is_secret(name)).map(|(k, v)| (k.clone(), v.clone())).collect()
     }
 
     /// The control API's token, if one is set.
     pub fn token(&self) -> Option<&str> {
         self.all.get("SINEW_TOKEN").map(|token| token.trim()).filter(|token| !token.is_empty())
+    }
+
+    /// A variable that is set, without blanks around it.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.all.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 
     /// The same with one more variable.
@@ -68,14 +75,21 @@ impl Environment {
         Self { all: Arc::new(all) }
     }
 
-    /// Where secrets are looked for: the environment, then a folder, then (if asked) the sandbox's well-known ones.
-    pub fn secrets(&self, folder: Option<&Path>, sandbox: bool) -> Arc<dyn SecretSource> {
+    /// Where secrets are looked for: the environment, a folder, what `further` holds, then (if asked) the sandbox's
+    /// well-known ones.
+    pub fn secrets(
+        &self,
+        folder: Option<&Path>,
+        further: Vec<Arc<dyn SecretSource>>,
+        sandbox: bool,
+    ) -> Arc<dyn SecretSource> {
         let all = Arc::clone(&self.all);
         let own = EnvironmentSecrets::from_lookup(move |variable| all.get(variable).cloned());
         let mut sources: Vec<Arc<dyn SecretSource>> = vec![Arc::new(own)];
         if let Some(folder) = folder {
             sources.push(Arc::new(FileSecrets::new(folder)));
         }
+        sources.extend(further);
         if sandbox {
             let known = |asked: &str| {
                 SANDBOX_SECRETS.iter().find(|(name, _)| *name == asked).map(|(_, v)| (*v).to_owned())
@@ -146,6 +160,6 @@ mod tests {
         let environment = Environment { all: Arc::new(all) };
         assert_eq!(environment.variables().keys().collect::<Vec<_>>(), ["CRM_URL"]);
         let name = sinew_model::SecretRef::new("secret:x").unwrap();
-        assert_eq!(environment.secrets(None, false).resolve(&name).unwrap().expose(), "s");
+        assert_eq!(environment.secrets(None, Vec::new(), false).resolve(&name).unwrap().expose(), "s");
     }
 }

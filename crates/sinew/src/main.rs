@@ -1,15 +1,17 @@
 //! The binary: command line and wiring. The only crate that names concrete parts (this store, this transport).
 //!
 //! Verbs that ask a running server reach it through the control API alone; `validate`, `map`, `schema`, `explain`,
-//! `restore` and `sandbox` need none. Decides nothing about runs, calls or resources.
+//! `restore`, `secret`, `vault` and `sandbox` need none. Decides nothing about runs, calls or resources.
 
 mod cli;
 mod client;
 mod environment;
 mod error;
+mod harden;
 mod output;
 mod project;
 mod serve;
+mod vault;
 mod verbs;
 
 use std::process::ExitCode;

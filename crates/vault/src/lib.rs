@@ -8,6 +8,7 @@
 //! master key is retired, `session` how sessions stay alive. References are resolved by a chain of [`SecretSource`]s.
 
 mod blocking;
+mod code;
 mod environment;
 mod file;
 pub mod hashicorp;

@@ -6,8 +6,9 @@ pub mod control;
 pub mod engine;
 pub mod store;
 pub mod trigger;
+pub mod vault;
 
 use crate::Page;
 
 pub(crate) static ALL: &[&[Page]] =
-    &[config::PAGES, call::PAGES, engine::PAGES, trigger::PAGES, store::PAGES, control::PAGES];
+    &[config::PAGES, call::PAGES, engine::PAGES, trigger::PAGES, store::PAGES, control::PAGES, vault::PAGES];

@@ -4,6 +4,7 @@ mod connector;
 mod server;
 mod subscribers;
 mod tools;
+mod vault;
 mod work;
 
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ pub use connector::{
 pub use server::{Dev, LogFormat, Retention, Serve};
 pub use subscribers::{DeliveriesList, Subscribers};
 pub use tools::{Contacts, ContactsFormat, Map, SandboxTask, SandboxVerb};
+pub use vault::{Secret, Vault, VaultArgs, VaultPlace};
 pub use work::{Alerts, Approve, Dead, DeadEdit, DeadFilter, DeadList, DeadMany, Emit, Run, Runs, RunsList};
 
 /// Integrations that run unattended and lose nothing.
@@ -91,7 +93,7 @@ const ASKS: [&str; 13] = [
     "reload",
 ];
 /// Verbs that use a data folder themselves.
-const OWNS_DATA: [&str; 3] = ["serve", "dev", "restore"];
+const OWNS_DATA: [&str; 5] = ["serve", "dev", "restore", "secret", "vault"];
 
 /// The command line. Options that hold everywhere are shown where they mean something.
 pub fn command() -> Command {
@@ -182,6 +184,12 @@ pub enum Verb {
     Flows,
     /// List connections and how they are.
     Connections,
+    /// Keep secrets in the vault; values come from standard input, or are asked for.
+    #[command(subcommand)]
+    Secret(Secret),
+    /// Look after the vault's master key.
+    #[command(subcommand)]
+    Vault(Vault),
     /// Look at subscribers to your events, and work on them.
     #[command(subcommand)]
     Subscribers(Subscribers),
@@ -277,6 +285,9 @@ mod tests {
             "sinew validate a b --output json",
             "sinew serve examples/vendors examples/lead-intake --listen 127.0.0.1:0 --retention off --drain 5s",
             "sinew dev --sandbox",
+            "sinew secret set crm/client --overlap 1h --data x",
+            "sinew secret remove secret:crm/client --version 2 --yes",
+            "sinew vault rotate --to local:00 --forget --master-key-file k",
             "sinew run lead-intake --input - --wait",
             "sinew run lead-intake --wait 5s --input {}",
             "sinew runs list --status dead,undone --since 2h",
@@ -309,7 +320,7 @@ mod tests {
         {
             assert_eq!(shows(verbs), (false, false), "{verbs}");
         }
-        for verbs in ["serve", "dev", "restore"] {
+        for verbs in ["serve", "dev", "restore", "secret set", "vault rotate"] {
             assert_eq!(shows(verbs), (false, true), "{verbs}");
         }
         for verbs in ASKS {

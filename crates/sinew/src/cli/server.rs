@@ -5,6 +5,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use sinew_stdx::parse_duration;
 
+use super::vault::VaultArgs;
+
 /// Run a project's integrations.
 #[derive(Args, Clone, Debug)]
 pub struct Serve {
@@ -31,6 +33,9 @@ pub struct Serve {
     /// A folder of secrets: `secret:crm/client` is the file `crm/client` in it, of mode 0600.
     #[arg(long, value_name = "DIR", env = "SINEW_SECRETS")]
     pub secrets: Option<PathBuf>,
+    /// The vault.
+    #[command(flatten)]
+    pub vault: VaultArgs,
     /// Folders that `each` steps may read files from; the project's own if none is given.
     #[arg(long, value_name = "DIR")]
     pub files: Vec<PathBuf>,

@@ -19,7 +19,7 @@ use sinew_model::Snapshot;
 use sinew_sandbox::{RunningSandbox, Sandbox, SandboxOptions};
 use sinew_store::Store;
 use sinew_store_sqlite::{SqliteOptions, SqliteStore};
-use sinew_vault::SecretSource;
+use sinew_vault::{SecretSource, Vault, VaultSecrets};
 use tokio::net::TcpListener;
 
 use super::told::{Observers, Recorders};
@@ -29,6 +29,7 @@ use crate::environment::Environment;
 use crate::error::{CliError, Exit};
 use crate::output::{Output, Tint, counted};
 use crate::project::Folders;
+use crate::vault::Place;
 use crate::verbs::sandbox_not_started;
 
 /// How long callers of the control API are waited for at the end.
@@ -52,6 +53,7 @@ pub fn run(
     began: Instant,
 ) -> Result<Exit, CliError> {
     logging::start(&options.log, options.log_format)?;
+    crate::harden::no_dumps();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if let Some(threads) = options.threads {
         runtime.worker_threads(threads.max(1));
@@ -80,9 +82,13 @@ async fn serve(
     let folders = Folders::new(&options.projects, environment.variables());
     let folders = folders.unreached(options.hooks_url.is_none());
     let snapshot = Arc::new(load(&folders, output)?);
-    let secrets = environment.secrets(options.secrets.as_deref(), options.sandbox);
-    credentials::warn_of_missing(&snapshot, &*secrets);
     let store = open_store(&shared.data)?;
+    let place = Place::of(&shared.data, &options.vault, &environment)?;
+    let vault = open_vault(&place).await?;
+    let mut further: Vec<Arc<dyn SecretSource>> = vec![Arc::new(VaultSecrets::new(Arc::clone(&vault)))];
+    further.extend(place.service_secrets().map(|kv| Arc::new(kv) as Arc<dyn SecretSource>));
+    let secrets = environment.secrets(options.secrets.as_deref(), further, options.sandbox);
+    credentials::warn_of_missing(&snapshot, &*secrets);
     let token = token(&shared.data, &environment)?;
     // Bound before anything runs, so that a server that cannot be controlled does not start to work.
     let listener =
@@ -260,6 +266,18 @@ fn open_store(data: &Path) -> Result<SqliteStore, CliError> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data);
     made.map_err(|e| CliError::file(data, &e))?;
     Ok(SqliteStore::open(SqliteOptions::in_dir(data))?)
+}
+
+/// Opens the vault, and says so if it made a key.
+async fn open_vault(place: &Place) -> Result<Arc<Vault>, CliError> {
+    let opened = place.open().await?;
+    if let Some(made) = &opened.made {
+        tracing::info!(
+            file = %made.display(),
+            "made a master key for the vault: keep a copy of it, apart from backups; or give one by SINEW_MASTER_KEY"
+        );
+    }
+    Ok(opened.vault)
 }
 
 fn token(data: &Path, environment: &Environment) -> Result<ControlToken, CliError> {

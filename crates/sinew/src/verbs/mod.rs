@@ -25,10 +25,12 @@ mod runs;
 mod runs_text;
 mod sandbox;
 mod schema;
+mod secret;
 mod subscribers;
 mod subscribers_text;
 mod validate;
 mod values;
+mod vault;
 mod version;
 
 use std::future::Future;
@@ -69,6 +71,8 @@ pub fn run(cli: Cli, output: &Output, began: Instant) -> Result<Exit, CliError> 
         Verb::Subscribers(asked) => waiting(subscribers::run(&client()?, asked, output))?,
         Verb::Reload => waiting(reload::run(&client()?, output))?,
         Verb::Backup { file } => waiting(backup::run(&client()?, &file, output))?,
+        Verb::Secret(secret) => waiting(secret::run(secret, &shared, output))?,
+        Verb::Vault(vault) => waiting(vault::run(vault, &shared, output))?,
         Verb::Schema { kind } => schema::run(kind.as_deref(), output),
         Verb::Map(map) => map::run(&map),
         Verb::Explain { code } => explain::run(code.as_deref(), output),

@@ -16,7 +16,7 @@ pub struct HttpAsk {
     pub method: &'static str,
     /// From `/v1/` on.
     pub path: String,
-    /// Headers; their values are secret.
+    /// Headers, in lower case; their values are secret.
     pub headers: Vec<(&'static str, Secret)>,
     /// A JSON body.
     pub body: Option<Zeroizing<Vec<u8>>>,
@@ -162,9 +162,9 @@ impl Client {
         body: Option<&Value>,
         token: Option<&Secret>,
     ) -> Result<T, ServiceError> {
-        let mut headers = vec![("X-Vault-Request", Secret::new("true"))];
-        headers.extend(token.map(|token| ("X-Vault-Token", token.clone())));
-        headers.extend(self.options.namespace.as_deref().map(|n| ("X-Vault-Namespace", Secret::new(n))));
+        let mut headers = vec![("x-vault-request", Secret::new("true"))];
+        headers.extend(token.map(|token| ("x-vault-token", token.clone())));
+        headers.extend(self.options.namespace.as_deref().map(|n| ("x-vault-namespace", Secret::new(n))));
         let body = body.map(|body| Zeroizing::new(serde_json::to_vec(body).unwrap_or_default()));
         let ask = HttpAsk { method, path: format!("/v1/{path}"), headers, body };
         let answer = self.exchange.exchange(ask).map_err(ServiceError::Unavailable)?;

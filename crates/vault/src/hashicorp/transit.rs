@@ -52,7 +52,7 @@ struct Decrypted {
 
 #[derive(Deserialize)]
 struct Plaintext {
-    plaintext: Zeroizing<String>,
+    plaintext: String,
 }
 
 fn service(error: ServiceError) -> KeyError {
@@ -83,7 +83,7 @@ impl MasterKey for TransitKey {
                 other => other.map_err(service)?,
             };
         let bytes =
-            Zeroizing::new(STANDARD.decode(&*answer.data.plaintext).map_err(|_| KeyError::NotOpened)?);
+            Zeroizing::new(STANDARD.decode(&*Zeroizing::new(answer.data.plaintext)).map_err(|_| KeyError::NotOpened)?);
         DataKey::from_bytes(&bytes).ok_or(KeyError::NotOpened)
     }
 }

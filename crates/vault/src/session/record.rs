@@ -121,23 +121,29 @@ pub(crate) struct Tokens {
     pub(crate) refresh: Option<Secret>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct WireTokens {
-    access: Zeroizing<String>,
-    refresh: Option<Zeroizing<String>>,
+/// Borrowed on the way out and moved on the way in, so that no copy of a token stays behind.
+#[derive(Serialize)]
+struct TokensOut<'a> {
+    access: &'a str,
+    refresh: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+struct TokensIn {
+    access: String,
+    refresh: Option<String>,
 }
 
 impl Tokens {
     pub(crate) fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
-        let text = |secret: &Secret| Zeroizing::new(secret.expose().to_owned());
-        let wire = WireTokens { access: text(&self.access), refresh: self.refresh.as_ref().map(text) };
-        Zeroizing::new(serde_json::to_vec(&wire).unwrap_or_default())
+        let out =
+            TokensOut { access: self.access.expose(), refresh: self.refresh.as_ref().map(Secret::expose) };
+        Zeroizing::new(serde_json::to_vec(&out).unwrap_or_default())
     }
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let wire: WireTokens = serde_json::from_slice(bytes).ok()?;
-        let secret = |text: Zeroizing<String>| Secret::new(text.as_str());
-        Some(Self { access: secret(wire.access), refresh: wire.refresh.map(secret) })
+        let TokensIn { access, refresh } = serde_json::from_slice(bytes).ok()?;
+        Some(Self { access: Secret::new(access), refresh: refresh.map(Secret::new) })
     }
 }
 

@@ -44,7 +44,7 @@ impl Service {
             let found = ask.headers.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| value.expose().to_owned())
         };
-        if header("X-Vault-Token") != Some(self.token()) || header("X-Vault-Request").is_none() {
+        if header("x-vault-token") != Some(self.token()) || header("x-vault-request").is_none() {
             return (403, json!({ "errors": ["permission denied"] }));
         }
         match (ask.method, &*ask.path) {

@@ -1,0 +1,7 @@
+//! The vault of an installation: where it lies, which master keys it is given, and the services that hold secrets.
+
+mod exchange;
+mod hashicorp;
+mod place;
+
+pub use place::{Opened, Place};

@@ -113,6 +113,8 @@ words! {
         BreakerOpen = "breaker_open",
         /// The credential is missing, expired or refused.
         Credential = "credential",
+        /// Somebody has to log in for the connection; runs wait for that.
+        Disconnected = "disconnected",
         /// The system understood and refused.
         Rejected = "rejected",
         /// A write was sent and not answered.

@@ -55,6 +55,7 @@ fn suggestion(failure: &Failure) -> Arc<str> {
     Arc::from(match failure.reason {
         Reason::Unavailable | Reason::BreakerOpen => "wait until the system answers again, then replay",
         Reason::RateLimited => "lower the connection's `budget` or ask the vendor for more, then replay",
+        Reason::Disconnected => "log in with `sinew connect`, then replay",
         Reason::Credential => "mend the credential (see the connection's `auth`), then replay",
         Reason::Rejected => {
             "read what the system says, edit the payload (`sinew dead edit`) or the data there, then replay"

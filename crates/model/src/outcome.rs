@@ -16,6 +16,8 @@ pub enum Reason {
     BreakerOpen,
     /// The credential is missing, expired or refused.
     Credential,
+    /// Somebody has to log in (again) for the connection. Work waits for that.
+    Disconnected,
     /// The system understood the call and refused it.
     Rejected,
     /// A write was sent and not answered; whether it took effect is not known.
@@ -39,7 +41,7 @@ pub enum Reason {
 impl Reason {
     /// Whether the same attempt may succeed later by itself.
     pub fn is_transient(self) -> bool {
-        matches!(self, Self::Unavailable | Self::RateLimited | Self::BreakerOpen)
+        matches!(self, Self::Unavailable | Self::RateLimited | Self::BreakerOpen | Self::Disconnected)
     }
 
     /// The word, as in JSON: `rate_limited`.
@@ -49,6 +51,7 @@ impl Reason {
             Self::RateLimited => "rate_limited",
             Self::BreakerOpen => "breaker_open",
             Self::Credential => "credential",
+            Self::Disconnected => "disconnected",
             Self::Rejected => "rejected",
             Self::Unknown => "unknown",
             Self::Drift => "drift",
@@ -62,11 +65,12 @@ impl Reason {
     }
 
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Unavailable,
         Self::RateLimited,
         Self::BreakerOpen,
         Self::Credential,
+        Self::Disconnected,
         Self::Rejected,
         Self::Unknown,
         Self::Drift,

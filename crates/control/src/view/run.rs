@@ -111,6 +111,7 @@ fn reason(of: Reason) -> api::Reason {
         Reason::RateLimited => api::Reason::RateLimited,
         Reason::BreakerOpen => api::Reason::BreakerOpen,
         Reason::Credential => api::Reason::Credential,
+        Reason::Disconnected => api::Reason::Disconnected,
         Reason::Rejected => api::Reason::Rejected,
         Reason::Unknown => api::Reason::Unknown,
         Reason::Drift => api::Reason::Drift,

@@ -13,6 +13,9 @@ use crate::drive::Performed;
 /// Waits up to this long stay in memory; longer ones are kept in the store, and the run may leave memory.
 const SHORT_WAIT_MAX: Duration = Duration::from_secs(5);
 
+/// How often a run looks whether its connection is back for which somebody has to log in.
+const PARKED_LOOK_EVERY: Duration = Duration::from_secs(15);
+
 /// The connection and operation of a call, as the project has them now.
 pub(crate) fn target(
     snapshot: &Snapshot,
@@ -121,6 +124,8 @@ impl Trying {
         };
         let failure = match outcome {
             Ok(value) => return Next::Over(self.settled(Ok(value))),
+            // Nothing can be tried until somebody has logged in; that is no fault of the run.
+            Err(failure) if failure.reason == Reason::Disconnected => return self.park().await,
             // Our own budget had no room: nothing was tried, and it will be when there is.
             Err(failure) if is_budget_spent(&failure) => {
                 let jitter = self.action.retry.backoff.wait(0, &mut self.random);
@@ -164,6 +169,12 @@ impl Trying {
                 ProbeResult::NoProbe | ProbeResult::Failed(_) => Next::Over(self.settled(Err(failure))),
             },
         }
+    }
+
+    /// Rests until the connection is back.
+    async fn park(&mut self) -> Next {
+        let jitter = self.action.retry.backoff.wait(0, &mut self.random);
+        self.wait(PARKED_LOOK_EVERY.saturating_add(jitter.min(PARKED_LOOK_EVERY))).await
     }
 
     /// Whether the destination has to be asked before anything is sent.
@@ -217,7 +228,9 @@ impl Trying {
                 (self.doubtful, self.action.uncertain) = (false, false);
                 None
             }
-            ProbeResult::Failed(refused) if is_budget_spent(&refused) => {
+            ProbeResult::Failed(refused)
+                if is_budget_spent(&refused) || refused.reason == Reason::Disconnected =>
+            {
                 Some(self.wait_after(&refused).await)
             }
             ProbeResult::Failed(refused) => {
@@ -236,7 +249,8 @@ impl Trying {
     }
 
     fn may_ask_again(&self, refused: &Failure) -> bool {
-        refused.reason.is_transient() && self.made < self.action.retry.attempts.get()
+        refused.reason == Reason::Disconnected
+            || (refused.reason.is_transient() && self.made < self.action.retry.attempts.get())
     }
 
     /// Waits until the destination may be asked again.
@@ -249,7 +263,8 @@ impl Trying {
             self.attempts.push(Attempt { at, took_ms: 0, request: None, response: None, failure });
         }
         let wait = self.action.retry.backoff.wait(self.made, &mut self.random);
-        self.wait(wait.max(refused.retry_after.unwrap_or_default())).await
+        let parked = (refused.reason == Reason::Disconnected).then_some(PARKED_LOOK_EVERY);
+        self.wait(wait.max(refused.retry_after.or(parked).unwrap_or_default())).await
     }
 
     /// All pages, as one array. A page that fails fails the attempt: reads are simply read again. `None` if nothing more

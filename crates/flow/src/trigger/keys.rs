@@ -8,7 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use parking_lot::Mutex;
 use sinew_model::{KeyText, Proof, SecretRef};
 use sinew_stdx::Timestamp;
-use sinew_vault::SecretSource;
+use sinew_vault::{Secret, SecretSource};
 
 use super::verify::{Key, unhex};
 
@@ -63,9 +63,13 @@ impl Keys {
     fn read(&self) -> HeldKeys {
         let mut all = Vec::new();
         for name in &self.names {
-            let read = self.source.resolve(name).map_err(|error| error.to_string());
-            match read.and_then(|secret| keys_of(secret.expose(), self.proof)) {
-                Ok(keys) => all.extend(keys),
+            // While a secret is being rotated in the vault, the version before it counts too.
+            let read = self.source.accepted(name).map_err(|error| error.to_string());
+            let each = |secrets: Vec<Secret>| -> Result<Vec<_>, String> {
+                secrets.iter().map(|secret| keys_of(secret.expose(), self.proof)).collect()
+            };
+            match read.and_then(each) {
+                Ok(keys) => all.extend(keys.into_iter().flatten()),
                 Err(error) => {
                     tracing::error!(secret = %name, %error, "deliveries cannot be verified with it");
                 }
@@ -122,7 +126,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use sinew_model::Hash;
-    use sinew_vault::{Secret, SecretError};
+    use sinew_vault::SecretError;
 
     use super::*;
 
@@ -166,6 +170,25 @@ mod tests {
         assert_eq!(source.asked.load(Ordering::Relaxed), 2, "at most once a second");
         keys.get(at(60_500));
         assert_eq!(source.asked.load(Ordering::Relaxed), 3);
+    }
+
+    struct Rotated;
+
+    impl SecretSource for Rotated {
+        fn resolve(&self, _: &SecretRef) -> Result<Secret, SecretError> {
+            Ok(Secret::new("new"))
+        }
+
+        fn accepted(&self, _: &SecretRef) -> Result<Vec<Secret>, SecretError> {
+            Ok(vec![Secret::new("new"), Secret::new("old")])
+        }
+    }
+
+    #[test]
+    fn while_a_secret_is_rotated_the_one_before_it_counts_too() {
+        let name = SecretRef::new("secret:crm/hook").unwrap();
+        let keys = Keys::new(Arc::new(Rotated), vec![name], hmac(KeyText::Plain));
+        assert_eq!(keys.get(at(0)).unwrap().len(), 2);
     }
 
     #[test]

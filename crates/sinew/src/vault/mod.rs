@@ -4,4 +4,4 @@ mod exchange;
 mod hashicorp;
 mod place;
 
-pub use place::{Opened, Place};
+pub use place::Place;

@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -111,11 +112,12 @@ fn shown(status: &VaultStatus) -> String {
         status.sessions
     );
     if status.outdated > 0 || !status.retiring.is_empty() {
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "\nrotation    under way: {} data keys are still under {}; `sinew vault rotate` goes on with it",
             status.outdated,
             status.retiring.join(", ")
-        ));
+        );
     }
     text
 }

@@ -82,8 +82,9 @@ impl MasterKey for TransitKey {
                 Err(ServiceError::Refused { status: 400, .. }) => return Err(KeyError::NotOpened),
                 other => other.map_err(service)?,
             };
-        let bytes =
-            Zeroizing::new(STANDARD.decode(&*Zeroizing::new(answer.data.plaintext)).map_err(|_| KeyError::NotOpened)?);
+        let bytes = Zeroizing::new(
+            STANDARD.decode(&*Zeroizing::new(answer.data.plaintext)).map_err(|_| KeyError::NotOpened)?,
+        );
         DataKey::from_bytes(&bytes).ok_or(KeyError::NotOpened)
     }
 }

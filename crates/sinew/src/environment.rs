@@ -22,8 +22,13 @@ const SANDBOX_SECRETS: &[(&str, &str)] = &[
 ];
 
 /// Variables that hold secrets, beside those that are named as such.
-const SECRET_VARIABLES: [&str; 5] =
-    ["SINEW_TOKEN", "SINEW_WEBHOOKS_KEY", "SINEW_MASTER_KEY", "SINEW_HASHICORP_TOKEN", "SINEW_HASHICORP_SECRET_ID"];
+const SECRET_VARIABLES: [&str; 5] = [
+    "SINEW_TOKEN",
+    "SINEW_WEBHOOKS_KEY",
+    "SINEW_MASTER_KEY",
+    "SINEW_HASHICORP_TOKEN",
+    "SINEW_HASHICORP_SECRET_ID",
+];
 
 /// What the process was given: its environment, and files that add to it. Read once, at the start.
 #[derive(Clone, Debug)]

@@ -16,6 +16,7 @@ mod flows;
 mod http;
 mod means;
 mod peer;
+pub mod refresh;
 mod server;
 mod sign;
 pub mod soak;

@@ -31,12 +31,14 @@ line, one JSON object {\"bench\": NAME, \"metrics\": {...}}. Further arguments a
 
 pub const SOAK: Task = Task {
     name: "soak",
-    usage: "soak kills [--count 500]",
+    usage: "soak kills|refresh [--count 500] [--rounds 200]",
     summary: "Long tests that are not part of `test`",
     help: "\
 soak kills   starts flows over all examples, kills the server with SIGKILL at random moments and restarts it, then
              counts what was lost and what was doubled. --count N kills (500). Further arguments, such as a seed,
-             are handed on.",
+             are handed on.
+soak refresh has three servers share a vault and a session, and a hundred runs want a new token at once, round for round,
+             while servers are killed; counts what the provider saw. --rounds N (200).",
     run: soak,
 };
 
@@ -64,13 +66,18 @@ fn demo(arguments: &[String]) -> Result<(), Error> {
 
 fn soak(arguments: &[String]) -> Result<(), Error> {
     let Some((name, rest)) = arguments.split_first() else {
-        return Err(Error::Usage("which soak test? There is `kills`".to_owned()));
+        return Err(Error::Usage("which soak test? There are `kills` and `refresh`".to_owned()));
     };
-    if name != "kills" {
-        return Err(Error::Usage(format!("there is no soak test `{name}`; there is `kills`")));
-    }
+    let arguments = match name.as_str() {
+        "kills" => with_count(rest),
+        "refresh" => rest.to_vec(),
+        _ => {
+            let message = format!("there is no soak test `{name}`; there are `kills` and `refresh`");
+            return Err(Error::Usage(message));
+        }
+    };
     let workspace = Workspace::load()?;
-    build_and_become(&workspace, Profile::Debug, "e2e", "kills", &with_count(rest))
+    build_and_become(&workspace, Profile::Debug, "e2e", name, &arguments)
 }
 
 fn with_count(arguments: &[String]) -> Vec<String> {

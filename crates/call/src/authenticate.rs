@@ -12,6 +12,7 @@ use sinew_vault::{Lent, Secret, SecretError, Token, TokenCache};
 use tokio::time::Instant;
 
 use crate::caller::Core;
+use crate::kept::{self, Used};
 use crate::mask::Masker;
 use crate::plan::Plan;
 use crate::provider::{self, AskError, Discovered};
@@ -24,6 +25,8 @@ const SECRET_FRESH: Duration = Duration::from_secs(10);
 /// What is held of a connection's credential.
 #[derive(Default)]
 pub(crate) struct Login {
+    /// What was used of a session that the vault keeps.
+    pub(crate) used: Used,
     fixed: Mutex<Option<(Instant, Arc<Credential>)>>,
     tokens: TokenCache<Failure>,
     bearer: Mutex<Option<(Lent, Arc<Credential>)>>,
@@ -43,6 +46,12 @@ pub(crate) struct LoggedIn {
 }
 
 impl Login {
+    /// Drops tokens: there is a newer session.
+    pub(crate) fn forget(&self) {
+        self.tokens.clear();
+        self.used.forget();
+    }
+
     /// Adds every secret of this connection to what is masked.
     pub(crate) fn teach(&self, masker: &mut Masker) {
         masker.add(&self.client.lock());
@@ -101,7 +110,13 @@ pub(crate) async fn authenticate(core: &Core, state: &ConnectionState) -> Result
     if !matches!(auth, Auth::OAuth2(_) | Auth::Session(_)) {
         return Ok(LoggedIn { credential: fixed(core, state)?, lent: None });
     }
-    let lent = login.tokens.get(|| ask_for_token(core, state)).await?;
+    let lent = match auth {
+        Auth::OAuth2(oauth) if kept::keeper(core, oauth).is_some() => {
+            let shared = core.states.of(&state.connection);
+            login.tokens.get(|| kept::token(core, shared, oauth)).await?
+        }
+        _ => login.tokens.get(|| ask_for_token(core, state)).await?,
+    };
     let made = login.bearer.lock().as_ref().filter(|(of, _)| of.is(&lent)).map(|(_, made)| Arc::clone(made));
     let credential = if let Some(made) = made {
         made
@@ -117,7 +132,9 @@ pub(crate) async fn authenticate(core: &Core, state: &ConnectionState) -> Result
 /// The system refused the credential: it is not used again. True if another can be had at once.
 pub(crate) fn refused(state: &ConnectionState, logged_in: &LoggedIn) -> bool {
     if let Some(lent) = &logged_in.lent {
-        state.login.tokens.refused(lent);
+        if state.login.tokens.refused(lent) {
+            state.login.used.refused();
+        }
     } else {
         *state.login.fixed.lock() = None;
     }

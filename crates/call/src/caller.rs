@@ -1,5 +1,5 @@
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use http::Uri;
@@ -10,7 +10,9 @@ use sinew_model::{
 };
 use sinew_stdx::{Json, Random, Timestamp};
 use sinew_vault::SecretSource;
+use sinew_vault::session::SessionKeeper;
 
+use crate::login::Logins;
 use crate::respond::Answer;
 use crate::state::States;
 use crate::{CallRecorder, Clock, ConnectionHealth, Pages, ProbeResult, pipeline, probe};
@@ -70,6 +72,9 @@ pub struct Caller {
 
 /// What all handles share.
 pub(crate) struct Core {
+    me: Weak<Core>,
+    pub(crate) sessions: Option<SessionKeeper>,
+    pub(crate) logins: Logins,
     pub(crate) options: CallerOptions,
     pub(crate) states: States,
     pub(crate) anonymous: Arc<Credential>,
@@ -77,6 +82,11 @@ pub(crate) struct Core {
 }
 
 impl Core {
+    /// Itself, for what goes on when its caller has gone; `None` at the very end.
+    pub(crate) fn shared(&self) -> Option<Arc<Self>> {
+        self.me.upgrade()
+    }
+
     /// Now, for dating things.
     pub(crate) fn now(&self) -> Timestamp {
         self.options.clock.now()
@@ -100,9 +110,27 @@ const SPAN_STRIDE: u64 = 0x9E37_79B9_7F4A_7C15;
 impl Caller {
     /// A caller that has not called yet.
     pub fn new(options: CallerOptions) -> Self {
+        Self::with_sessions(options, None)
+    }
+
+    /// The same, which keeps the sessions of people who log in.
+    pub fn with_sessions(options: CallerOptions, sessions: Option<SessionKeeper>) -> Self {
         let states = States::new(Tls::new(options.trust.clone()));
         let spans = AtomicU64::new(options.seed);
-        Self { core: Arc::new(Core { options, states, spans, anonymous: Arc::new(Credential::none()) }) }
+        let core = Arc::new_cyclic(|me| Core {
+            me: Weak::clone(me),
+            sessions,
+            logins: Logins::default(),
+            options,
+            states,
+            spans,
+            anonymous: Arc::new(Credential::none()),
+        });
+        Self { core }
+    }
+
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
     }
 
     /// Makes one attempt: authenticate, request, send, respond, classify. With OAuth, a 401 leads to one fresh token

@@ -200,7 +200,7 @@ impl Stages<'_> {
     fn settle(&self, pass: Pass, failure: Option<&Failure>) {
         let was_there = match failure.map(|failure| failure.reason) {
             Some(Reason::Unavailable | Reason::Unknown) => false,
-            Some(Reason::Refused | Reason::Mapping) => return,
+            Some(Reason::Refused | Reason::Mapping | Reason::Disconnected) => return,
             _ => true,
         };
         let (at, connection) = (self.core.now(), self.state.connection.name.clone());
@@ -253,7 +253,7 @@ fn note_drift(state: &ConnectionState, call: &CallRequest, answer: &Answer) -> O
 }
 
 /// Keeps what health shows, and says when a credential stops or starts working.
-fn note_vitals(core: &Core, state: &ConnectionState, at: Timestamp, failure: Option<&Failure>) {
+pub(crate) fn note_vitals(core: &Core, state: &ConnectionState, at: Timestamp, failure: Option<&Failure>) {
     let connection = &state.connection.name;
     let Some(failure) = failure else {
         let recovered = {

@@ -7,13 +7,13 @@ use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::Full;
 use sinew_connect::auth::oauth2::{
-    self, DiscoveryError, Granted, METADATA_MAX, Provider, TokenError, TokenRequest, metadata_requests,
-    read_metadata,
+    self, Device, DiscoveryError, Granted, METADATA_MAX, Provider, TokenError, TokenRequest,
+    metadata_requests, read_device, read_metadata,
 };
 use sinew_connect::auth::{AuthError, Resolve};
 use sinew_connect::{Answer, DialError, Limits, SendError};
 use sinew_diag::codes::call as codes;
-use sinew_model::{Connection, Endpoints, Failure, OAuth2, Reason};
+use sinew_model::{Connection, Endpoints, Failure, OAuth2, Reason, SecretRef};
 use tokio::time::Instant;
 
 use crate::authenticate::no_secret;
@@ -148,6 +148,28 @@ pub(crate) async fn ask(
         AskError::Refused(failure) => AskError::Refused(Failure { retry_after, ..masked(failure, &masker) }),
         AskError::NotDone(failure) => AskError::NotDone(Failure { retry_after, ..masked(failure, &masker) }),
         AskError::AnswerLost(failure) => AskError::AnswerLost(masked(failure, &masker)),
+    })
+}
+
+/// Begins a log-in on another device (RFC 8628, section 3.1).
+pub(crate) async fn begin_device(
+    core: &Core,
+    state: &ConnectionState,
+    oauth: &OAuth2,
+) -> Result<Device, Failure> {
+    let connection = &state.connection;
+    let endpoints = endpoints(state, oauth).await?;
+    let lookup = |name: &SecretRef| core.options.secrets.resolve(name);
+    let provider = Provider { oauth, endpoints: &endpoints, resolve: &lookup, moment: core.moment() };
+    let TokenRequest { request, masks } = provider.device_request().map_err(|e| no_secret(connection, &e))?;
+    *state.login.client.lock() = masks;
+    let (answer, limits) = send_once(state, request).await.map_err(|e| unreached(connection, &e))?;
+    let status = answer.status;
+    let body = answer.read(TOKEN_ANSWER_MAX, &limits).await;
+    let body = body.map_err(|e| unavailable(connection, &e.to_string()))?;
+    read_device(&body).map_err(|error| {
+        let message = format!("the device endpoint of `{}` answered {status}: {error}", connection.name);
+        Failure::new(Reason::Credential, codes::TOKEN_REFUSED, message)
     })
 }
 

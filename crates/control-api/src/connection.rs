@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Access, BreakerState, Failure};
+use crate::{Access, BreakerState, Failure, Session};
 
 /// Who answers for a resource.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -34,6 +34,9 @@ pub struct Connection {
     pub open_for_ms: Option<u64>,
     /// Whether the credential was refused or missing when it was last used.
     pub credential_failed: bool,
+    /// The session, for connections that somebody logs in for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<Session>,
     /// Calls under way.
     pub in_flight: u32,
     /// Calls that wait for budget or for one under way to end.

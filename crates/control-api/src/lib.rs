@@ -14,6 +14,7 @@ mod problem;
 mod project;
 mod run;
 mod server;
+mod session;
 mod subscriber;
 mod words;
 
@@ -32,6 +33,7 @@ pub use run::{
     RunPage, RunQuery, RunStart, RunStarted, RunWait, RunWatch,
 };
 pub use server::{Backup, BackupDone, Done, Health, Stats};
+pub use session::{LoggedOut, Login, Session};
 pub use subscriber::{
     DeliveryAttempt, EventDelivery, EventDeliveryDetail, EventDeliveryPage, EventDeliveryQuery, EventReplay,
     EventReplayed, ReceiverToken, ReceiverTokenAsk, SecretRotation, Subscriber, SubscriberList,
@@ -39,7 +41,7 @@ pub use subscriber::{
 };
 pub use words::{
     Access, AlertKind, BreakerState, DeadStatus, EntryKind, EventDeliveryStatus, HealthStatus, Reason,
-    RunStatus, Severity, SubscriberState, WaitKind,
+    RunStatus, SessionState, Severity, SubscriberState, WaitKind,
 };
 
 /// The OpenAPI 3.1 document of this API, as it is checked in; a test of `control` keeps it true.

@@ -61,6 +61,21 @@ pub fn receiver_do(what: &str) -> String {
     format!("{RECEIVER}/{what}")
 }
 
+/// One connection.
+pub fn connection(name: &str) -> String {
+    format!("{CONNECTIONS}/{name}")
+}
+
+/// Logs in for a connection.
+pub fn connection_login(name: &str) -> String {
+    format!("{CONNECTIONS}/{name}/login")
+}
+
+/// Logs out of a connection.
+pub fn connection_logout(name: &str) -> String {
+    format!("{CONNECTIONS}/{name}/logout")
+}
+
 /// One run.
 pub fn run(id: &str) -> String {
     format!("{RUNS}/{id}")

@@ -41,6 +41,16 @@ macro_rules! words {
 }
 
 words! {
+    /// Whether a session can be used.
+    SessionState {
+        /// It can.
+        Connected = "connected",
+        /// Nobody has logged in yet.
+        NotConnected = "not_connected",
+        /// Somebody has to log in again.
+        NeedsReconnecting = "needs_reconnecting",
+    }
+
     /// Where a run stands.
     RunStatus {
         /// Accepted; waits for room or for its key.

@@ -25,6 +25,8 @@ pub struct ControlOptions {
     pub token: ControlToken,
     /// What subscribers to events are sent.
     pub deliveries: Arc<Deliveries>,
+    /// Where browsers come back to after a log-in.
+    pub callback: String,
     /// Names that this server goes by, besides addresses and `localhost`.
     pub hosts: Vec<String>,
 }
@@ -41,6 +43,7 @@ pub(crate) struct Inner {
     pub(crate) meters: Arc<Meters>,
     pub(crate) token: ControlToken,
     pub(crate) deliveries: Arc<Deliveries>,
+    pub(crate) callback: String,
     pub(crate) hosts: Vec<String>,
     pub(crate) since: Instant,
     /// Whether the store took a write when it was last tried; whoever asks often, without a token, does not write often.
@@ -50,7 +53,7 @@ pub(crate) struct Inner {
 impl Control {
     /// The API over an engine.
     pub fn new(options: ControlOptions) -> Self {
-        let ControlOptions { engine, reloader, meters, token, deliveries, hosts } = options;
+        let ControlOptions { engine, reloader, meters, token, deliveries, callback, hosts } = options;
         Self {
             inner: Arc::new(Inner {
                 engine,
@@ -58,6 +61,7 @@ impl Control {
                 meters,
                 token,
                 deliveries,
+                callback,
                 hosts,
                 since: Instant::now(),
                 probed: Mutex::default(),

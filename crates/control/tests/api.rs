@@ -99,6 +99,7 @@ impl Api {
             reloader: Arc::new(reloader),
             meters,
             token: ControlToken::new(TOKEN).unwrap(),
+            callback: String::new(),
             deliveries,
             hosts: vec!["sinew.internal".to_owned()],
         });

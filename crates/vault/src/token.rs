@@ -103,13 +103,22 @@ impl<E: Clone> TokenCache<E> {
         }
     }
 
-    /// The system refused this token: it is dropped, unless another has taken its place already.
-    pub fn refused(&self, lent: &Lent) {
+    /// The system refused this token: it is dropped, unless another has taken its place already. True if it was.
+    pub fn refused(&self, lent: &Lent) -> bool {
         let mut held = self.lock();
-        if held.token.as_ref().is_some_and(|kept| kept.fetch == lent.fetch) {
+        let is_held = held.token.as_ref().is_some_and(|kept| kept.fetch == lent.fetch);
+        if is_held {
             held.token = None;
             held.last_error = None;
         }
+        is_held
+    }
+
+    /// Drops whatever is held: there is something newer.
+    pub fn clear(&self) {
+        let mut held = self.lock();
+        held.token = None;
+        held.last_error = None;
     }
 
     async fn fetch<F>(&self, fetch: impl FnOnce() -> F) -> Result<Lent, E>

@@ -106,6 +106,7 @@ pub fn oauth2(url: &str, grant: Grant, proof: ClientProof) -> OAuth2 {
         scope_separator: ' ',
         audience: None,
         resource: None,
+        rotates: None,
         parameters: Vec::new(),
     }
 }

@@ -8,6 +8,7 @@ use sinew_flow::Admission;
 use sinew_model::{EventName, Principal};
 use sinew_store::{DeadFilter, DeadStatus, FlowCounts};
 
+use super::sessions::connection_view;
 use super::words::page_lines;
 use crate::meters::Exposition;
 use crate::{Control, Fault, view};
@@ -121,12 +122,13 @@ pub(crate) async fn flow_list(control: &Control) -> Result<api::FlowList, Fault>
 }
 
 /// All connections and how they are.
-pub(crate) fn connection_list(control: &Control) -> api::ConnectionList {
+pub(crate) async fn connection_list(control: &Control) -> Result<api::ConnectionList, Fault> {
     let snapshot = control.engine().snapshot();
-    let caller = control.engine().caller();
-    let items =
-        snapshot.connections.values().map(|of| view::connection(of, &caller.health(&of.name))).collect();
-    api::ConnectionList { items }
+    let mut items = Vec::with_capacity(snapshot.connections.len());
+    for connection in snapshot.connections.values() {
+        items.push(connection_view(control, connection).await?);
+    }
+    Ok(api::ConnectionList { items })
 }
 
 /// The newest alerts.

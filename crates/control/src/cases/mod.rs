@@ -6,5 +6,6 @@ pub(crate) mod dead_bulk;
 pub(crate) mod looks;
 pub(crate) mod project;
 pub(crate) mod runs;
+pub(crate) mod sessions;
 pub(crate) mod subscribers;
 mod words;

@@ -135,8 +135,8 @@ pub(crate) async fn flow_list(State(control): State<Control>) -> Answer<api::Flo
 
 /// All connections and how they are.
 #[utoipa::path(get, path = "/v1/connections", tag = "project", responses((status = 200, body = api::ConnectionList)))]
-pub(crate) async fn connection_list(State(control): State<Control>) -> Json<api::ConnectionList> {
-    Json(looks::connection_list(&control))
+pub(crate) async fn connection_list(State(control): State<Control>) -> Answer<api::ConnectionList> {
+    looks::connection_list(&control).await.map(Json)
 }
 
 /// Emits an event: starts the flows that it triggers and wakes the runs that wait for it.

@@ -4,6 +4,7 @@ mod extract;
 mod guard;
 mod handlers;
 mod handlers_dead;
+mod handlers_session;
 mod handlers_subscribers;
 pub(crate) mod serve;
 
@@ -66,6 +67,9 @@ fn routes() -> OpenApiRouter<Control> {
         .routes(routes!(handlers::alert_list))
         .routes(routes!(handlers::flow_list))
         .routes(routes!(handlers::connection_list))
+        .routes(routes!(handlers_session::connection_show))
+        .routes(routes!(handlers_session::connection_login))
+        .routes(routes!(handlers_session::connection_logout))
         .routes(routes!(handlers::emit))
         .routes(routes!(handlers_subscribers::subscriber_list, handlers_subscribers::subscriber_create))
         .routes(routes!(handlers_subscribers::subscriber_show, handlers_subscribers::subscriber_remove))
@@ -163,6 +167,7 @@ mod tests {
             path::RECEIVER,
         ];
         let id = |path: String| path.replace("ID", "{id}");
+        let name = |path: String| path.replace("NAME", "{name}");
         let with_id = [
             id(path::run("ID")),
             id(path::run_watch("ID")),
@@ -172,6 +177,9 @@ mod tests {
             id(path::dead_payload("ID")),
             id(path::dead_replay("ID")),
             id(path::dead_discard("ID")),
+            name(path::connection("NAME")),
+            name(path::connection_login("NAME")),
+            name(path::connection_logout("NAME")),
         ];
         let of_subscriber = ["enable", "disable", "secret", "rotate-secret", "token", "replay", "deliveries"];
         let of_receiver = ["enable", "secret", "rotate-secret", "replay", "deliveries", "deliveries/{id}"];

@@ -12,7 +12,7 @@ use sinew_diag::{Diagnostics, Severity};
 use sinew_stdx::Timestamp;
 
 pub(crate) use alert::alert;
-pub(crate) use connection::connection;
+pub(crate) use connection::{connection, no_session, session};
 pub(crate) use dead::{dead_detail, dead_letter};
 pub(crate) use flow::{flow, flow_gone};
 pub(crate) use run::{approvals, attempt, failure, run, run_detail, run_end, status};

@@ -49,6 +49,12 @@ codes! {
     DISCOVERY_FAILED = "SNW-2028", "The issuer's metadata cannot be had";
     /// The log-in to a session failed.
     SESSION_REFUSED = "SNW-2029", "The log-in to a session failed";
+    /// The connection needs reconnecting.
+    NEEDS_RECONNECTING = "SNW-2060", "The connection needs reconnecting";
+    /// Nobody logs in for this connection.
+    NO_LOGIN = "SNW-2061", "Nobody logs in for this connection";
+    /// The log-in came to nothing.
+    LOGIN_FAILED = "SNW-2062", "The log-in came to nothing";
     /// The system says that we call too often.
     RATE_LIMITED = "SNW-2030", "The system says that we call too often";
     /// No budget within the deadline.

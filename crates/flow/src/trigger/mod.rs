@@ -6,6 +6,7 @@
 mod body;
 mod challenge;
 mod keys;
+mod login;
 mod payload;
 mod poll;
 mod position;

@@ -14,11 +14,11 @@ use sinew_vault::SecretSource;
 
 use super::TriggerOptions;
 use super::body::BodyReader;
-use super::payload;
 use super::probe::Readiness;
 use super::reply::{self, Rejection, Reply};
 use super::routes::{Route, Routes};
 use super::sent::Sent;
+use super::{login, payload};
 use crate::{Admission, Engine, RunEnd, Submission};
 
 /// What all deliveries share.
@@ -63,6 +63,7 @@ impl Hooks {
 pub(crate) async fn answer(hooks: Arc<Hooks>, request: Request<Incoming>) -> Result<Reply, Infallible> {
     match request.uri().path() {
         "/healthz" => return Ok(reply::json(http::StatusCode::OK, r#"{"status":"ok"}"#.to_owned())),
+        login::PATH => return Ok(login::answer(&hooks.engine, &request).await),
         "/readyz" => return Ok(hooks.readiness.answer(&hooks.engine).await),
         _ => {}
     }

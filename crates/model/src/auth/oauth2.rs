@@ -20,6 +20,8 @@ pub struct OAuth2 {
     pub audience: Option<Arc<str>>,
     /// `resource` parameter (RFC 8707).
     pub resource: Option<Arc<str>>,
+    /// Whether the provider gives a new refresh token at each renewal and takes the old one no more; `None` if nobody says.
+    pub rotates: Option<bool>,
     /// Further parameters for the token endpoint.
     pub parameters: Vec<(Arc<str>, Arc<str>)>,
 }

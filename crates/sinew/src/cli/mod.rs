@@ -77,7 +77,10 @@ impl std::str::FromStr for OutputArg {
 }
 
 /// Verbs that ask a server: they need to know which, and its token.
-const ASKS: [&str; 13] = [
+const ASKS: [&str; 16] = [
+    "connect",
+    "disconnect",
+    "connection",
     "run",
     "runs",
     "dead",
@@ -193,6 +196,16 @@ pub enum Verb {
     /// Look at subscribers to your events, and work on them.
     #[command(subcommand)]
     Subscribers(Subscribers),
+    /// Log in for a connection, at a browser or on another device.
+    Connect(Connect),
+    /// Forget the session of a connection.
+    Disconnect {
+        /// The connection.
+        connection: String,
+    },
+    /// Look at connections.
+    #[command(subcommand)]
+    Connection(ConnectionVerb),
     /// Print the JSON Schema of resources, for editors.
     Schema {
         /// Of one kind only, such as `Flow`.
@@ -228,6 +241,28 @@ pub enum Verb {
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
+    },
+}
+
+/// Log in for a connection.
+#[derive(Args, Debug)]
+pub struct Connect {
+    /// The connection.
+    pub connection: String,
+    /// Only print where to log in.
+    #[arg(long)]
+    pub no_browser: bool,
+}
+
+/// Look at connections.
+#[derive(Subcommand, Debug)]
+pub enum ConnectionVerb {
+    /// List connections and how they are.
+    List,
+    /// Show one connection: its health, session and scopes.
+    Show {
+        /// The connection.
+        connection: String,
     },
 }
 
@@ -285,6 +320,8 @@ mod tests {
             "sinew validate a b --output json",
             "sinew serve examples/vendors examples/lead-intake --listen 127.0.0.1:0 --retention off --drain 5s",
             "sinew dev --sandbox",
+            "sinew connect crm --no-browser",
+            "sinew connection show crm",
             "sinew secret set crm/client --overlap 1h --data x",
             "sinew secret remove secret:crm/client --version 2 --yes",
             "sinew vault rotate --to local:00 --forget --master-key-file k",

@@ -17,6 +17,8 @@ const RETENTION_EVERY: Duration = Duration::from_mins(1);
 /// Runs deleted in one transaction, and the rest that the store gets in between.
 const RETENTION_BATCH: u32 = 200;
 const RETENTION_REST: Duration = Duration::from_millis(20);
+/// How often it is looked whether sessions are to be renewed.
+const SESSIONS_EVERY: Duration = Duration::from_secs(20);
 /// How often a project is looked at for changes.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 
@@ -40,6 +42,17 @@ pub async fn retain(engine: Engine, age: Duration) {
         }
         if deleted > 0 {
             tracing::info!(runs = deleted, "deleted runs past their retention");
+        }
+    }
+}
+
+/// Renews sessions before their tokens end, also of connections that nobody calls.
+pub async fn keep_sessions(engine: Engine) {
+    loop {
+        tokio::time::sleep(SESSIONS_EVERY).await;
+        let snapshot = engine.snapshot();
+        for connection in snapshot.connections.values() {
+            engine.caller().keep_alive(connection).await;
         }
     }
 }

@@ -19,6 +19,7 @@ use sinew_model::Snapshot;
 use sinew_sandbox::{RunningSandbox, Sandbox, SandboxOptions};
 use sinew_store::Store;
 use sinew_store_sqlite::{SqliteOptions, SqliteStore};
+use sinew_vault::session::SessionKeeper;
 use sinew_vault::{SecretSource, Vault, VaultSecrets};
 use tokio::net::TcpListener;
 
@@ -94,7 +95,7 @@ async fn serve(
     let listener =
         TcpListener::bind(options.control).await.map_err(|e| not_listening(options.control, &e))?;
 
-    let (engine, meters, monitor) = engine(&options, &folders, &store, &secrets, &snapshot).await?;
+    let (engine, meters, monitor) = engine(&options, &folders, &store, &secrets, &vault, &snapshot).await?;
     let deliverers = Arc::clone(&secrets);
     let triggers = triggers(&options, &engine, secrets, &monitor)?;
     let hooks = triggers.address();
@@ -107,6 +108,7 @@ async fn serve(
         reloader: Arc::clone(&reloader),
         meters,
         token,
+        callback: callback_at(options.hooks_url.as_deref(), hooks),
         deliveries: Arc::clone(&deliveries),
         hosts,
     };
@@ -115,6 +117,7 @@ async fn serve(
     if let Retention::For(age) = options.retention {
         tokio::spawn(beats::retain(engine.clone(), age));
     }
+    tokio::spawn(beats::keep_sessions(engine.clone()));
     tokio::spawn(beats::reload_on_hangup(Arc::clone(&reloader)));
     if mode == Mode::Dev {
         tokio::spawn(beats::reload_on_save(reloader, folders, output.clone()));
@@ -131,12 +134,23 @@ async fn serve(
     Ok(Exit::Ok)
 }
 
+/// Where browsers reach the listener after a log-in: as it is called from outside, else on this machine.
+fn callback_at(hooks_url: Option<&str>, hooks: SocketAddr) -> String {
+    let own = match hooks {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => format!("http://localhost:{}", v4.port()),
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => format!("http://localhost:{}", v6.port()),
+        address => format!("http://{address}"),
+    };
+    format!("{}/oauth/callback", hooks_url.unwrap_or(&own).trim_end_matches('/'))
+}
+
 /// What performs the flows, who counts, and who watches.
 async fn engine(
     options: &Serve,
     folders: &Folders,
     store: &SqliteStore,
     secrets: &Arc<dyn SecretSource>,
+    vault: &Arc<Vault>,
     snapshot: &Arc<Snapshot>,
 ) -> Result<(Engine, Arc<Meters>, Arc<Monitor>), CliError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -149,13 +163,16 @@ async fn engine(
         trust: Trust::default(),
         seed: chance(),
     });
-    let caller = Caller::new(CallerOptions {
+    let me = format!("process {} at {}", std::process::id(), options.control);
+    let sessions = SessionKeeper::new(Arc::clone(vault), me, (chance() % 1000) as f64 / 1000.0);
+    let calling = CallerOptions {
         secrets: Arc::clone(secrets),
         recorder: Arc::new(Recorders(vec![Arc::clone(&meters) as Arc<dyn CallRecorder>, monitor.clone()])),
         clock: Arc::clone(&clock),
         seed: chance(),
         trust: Trust::default(),
-    });
+    };
+    let caller = Caller::with_sessions(calling, Some(sessions));
     let engine = EngineOptions {
         store: Arc::new(store.clone()) as Arc<dyn Store>,
         caller,

@@ -1,6 +1,7 @@
 use serde_json::json;
-use sinew_control_api::{BreakerState, Connection, ConnectionList, path};
+use sinew_control_api::{BreakerState, Connection, ConnectionList, SessionState, path};
 
+use crate::cli::ConnectionVerb;
 use crate::client::Client;
 use crate::error::{CliError, Exit};
 use crate::output::{Output, Table, Tint};
@@ -37,7 +38,42 @@ pub async fn run(client: &Client, output: &Output) -> Result<Exit, CliError> {
     Ok(Exit::Ok)
 }
 
+/// Looks at connections: all, or one with its session.
+pub async fn one(client: &Client, verb: ConnectionVerb, output: &Output) -> Result<Exit, CliError> {
+    let ConnectionVerb::Show { connection } = verb else { return run(client, output).await };
+    let found: Connection = client.get(&path::connection(&connection), &json!({})).await?;
+    output.answer(&found, || shown(&found));
+    Ok(Exit::Ok)
+}
+
+fn shown(of: &Connection) -> String {
+    let mut lines = vec![
+        ("connection", of.name.clone()),
+        ("system", format!("{} {}", of.connector, of.base_url)),
+        ("health", health(of).0),
+        ("last success", of.last_success.clone().unwrap_or_else(|| "none since the start".to_owned())),
+    ];
+    if let Some(failure) = &of.last_failure {
+        let at = of.last_failure_at.as_deref().unwrap_or_default();
+        lines.push(("last failure", format!("{at} {}: {}", failure.code, failure.message)));
+    }
+    if let Some(session) = &of.session {
+        let since = session.since.as_ref().map(|since| format!(" since {since}")).unwrap_or_default();
+        lines.push(("session", format!("{}{since}", session.state)));
+        lines.extend(session.why.clone().map(|why| ("why", why)));
+        lines.extend(session.expires_at.clone().map(|at| ("token ends", at)));
+        lines.extend(session.renewing.clone().map(|by| ("renewing", by)));
+        lines.extend(session.granted.as_ref().map(|scopes| ("granted", scopes.join(" "))));
+    }
+    lines.iter().map(|(name, value)| format!("{name:14}{value}")).collect::<Vec<_>>().join("\n")
+}
+
 fn health(of: &Connection) -> (String, Tint) {
+    match of.session.as_ref().map(|session| session.state) {
+        Some(SessionState::NeedsReconnecting) => return ("needs reconnecting".to_owned(), Tint::Bad),
+        Some(SessionState::NotConnected) => return ("not connected".to_owned(), Tint::Odd),
+        _ => {}
+    }
     if of.credential_failed {
         return ("credential refused".to_owned(), Tint::Bad);
     }

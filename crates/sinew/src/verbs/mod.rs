@@ -6,6 +6,7 @@ mod approve;
 mod backup;
 mod cancel;
 mod completions;
+mod connect;
 mod connections;
 mod connector;
 mod dead;
@@ -69,6 +70,9 @@ pub fn run(cli: Cli, output: &Output, began: Instant) -> Result<Exit, CliError> 
         Verb::Flows => waiting(flows::run(&client()?, output))?,
         Verb::Connections => waiting(connections::run(&client()?, output))?,
         Verb::Subscribers(asked) => waiting(subscribers::run(&client()?, asked, output))?,
+        Verb::Connect(connect) => waiting(connect::run(&client()?, &connect, output))?,
+        Verb::Disconnect { connection } => waiting(connect::disconnect(&client()?, &connection, output))?,
+        Verb::Connection(verb) => waiting(connections::one(&client()?, verb, output))?,
         Verb::Reload => waiting(reload::run(&client()?, output))?,
         Verb::Backup { file } => waiting(backup::run(&client()?, &file, output))?,
         Verb::Secret(secret) => waiting(secret::run(secret, &shared, output))?,

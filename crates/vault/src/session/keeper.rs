@@ -179,6 +179,24 @@ impl SessionKeeper {
         Err(VaultError::Contended(format!("the session of `{name}`")))
     }
 
+    /// Begins a session from what was obtained elsewhere, unless there is one for this account already.
+    pub async fn begin(&self, profile: &SessionProfile, issued: &Issued) -> Result<(), VaultError> {
+        let name = &profile.connection;
+        for _ in 0..TRIES_MAX {
+            let ring = self.vault.ring();
+            let seen = self.read(name).await?;
+            if seen.as_ref().is_some_and(|seen| seen.record.account == *profile.account) {
+                return Ok(());
+            }
+            let generation = seen.as_ref().map_or(0, |seen| seen.record.generation) + 1;
+            let record = self.made(&ring, profile, generation, issued, issued.refresh.clone())?;
+            let revision = seen.map(|seen| seen.revision);
+            let bytes = Some(record.to_bytes());
+            self.vault.swap(&ring, Kind::Session, name, revision, bytes).await?;
+        }
+        Err(VaultError::Contended(format!("the session of `{name}`")))
+    }
+
     /// Forgets a session. False if there was none. Its tokens stay valid at the vendor until they end there.
     pub async fn disconnect(&self, connection: &str) -> Result<bool, VaultError> {
         for _ in 0..TRIES_MAX {

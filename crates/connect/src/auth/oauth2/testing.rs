@@ -42,6 +42,7 @@ pub(crate) fn oauth(grant: Grant) -> OAuth2 {
         scope_separator: ' ',
         audience: Some("https://api.example.com".into()),
         resource: None,
+        rotates: None,
         parameters: Vec::new(),
     }
 }

@@ -67,6 +67,12 @@ const COMMON: &[Field] = &[
     optional("resource", Shape::Url, "The `resource` parameter (RFC 8707)."),
     optional("parameters", Shape::Table(&FIELD, &Shape::Text), "Further parameters for the token endpoint.")
         .like("{ tenant: acme }"),
+    optional(
+        "refresh_rotation",
+        Shape::Boolean,
+        "Whether the provider gives a new refresh token at each renewal and takes the old one no more. With `false`, a renewal whose \
+         answer is lost is tried again; left out, only after the provider has been seen not to.",
+    ),
     optional("revoke_url", Shape::Url, "Where tokens are given back (RFC 7009)."),
 ];
 
@@ -99,6 +105,7 @@ pub(super) fn read(login: &mut Login<'_, '_, '_>) -> Option<Auth> {
         },
         audience: oauth.text("audience"),
         resource: oauth.text("resource"),
+        rotates: oauth.said("refresh_rotation").map(|_| oauth.boolean("refresh_rotation")),
         parameters: table(oauth, "parameters"),
     })))
 }

@@ -173,6 +173,8 @@ words! {
         Drift = "drift",
         /// A subscriber does not take its deliveries.
         Delivery = "delivery",
+        /// A system cannot be told where to send its webhooks.
+        Subscription = "subscription",
     }
 
     /// How a subscriber to events stands.

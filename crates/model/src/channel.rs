@@ -93,6 +93,8 @@ pub enum AlertKind {
     Drift,
     /// A subscriber does not take its deliveries.
     Delivery,
+    /// A system cannot be told where to send its webhooks.
+    Subscription,
 }
 
 impl AlertKind {
@@ -120,13 +122,16 @@ impl AlertKind {
             Self::TimeBudget => "run over its time budget",
             Self::Drift => "answers depart from the contract",
             Self::Delivery => "deliveries are not taken",
+            Self::Subscription => "a webhook is not registered",
         }
     }
 
     /// Whether its subject is a flow; else it is a connection, or an operation of one.
     pub fn is_of_flow(self) -> bool {
         match self {
-            Self::DeadLetter | Self::ErrorRate | Self::Silence | Self::TimeBudget => true,
+            Self::DeadLetter | Self::ErrorRate | Self::Silence | Self::TimeBudget | Self::Subscription => {
+                true
+            }
             Self::Credential | Self::BreakerOpen | Self::Drift | Self::Delivery => false,
         }
     }

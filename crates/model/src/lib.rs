@@ -57,5 +57,6 @@ pub use subscriber::Subscriber;
 pub use trigger::{Answer, Dedupe, EventTrigger, Missed, Poll, Schedule, Trigger, Webhook};
 pub use webhook::{
     Challenge, ChallengeAnswer, ChallengeMethod, Condition, Encoding, FieldPath, Hash, KeyText, Part, Proof,
-    PublicKeyAlgorithm, Signature, SignedTime, Source, SourceAt, TimeUnit, Told, Verify, WebhookHabit,
+    PublicKeyAlgorithm, Registration, Signature, SignedTime, Source, SourceAt, Subscribed, Subscription,
+    TimeUnit, Told, Verify, WebhookHabit,
 };

@@ -4,7 +4,7 @@ use std::time::Duration;
 use sinew_mapping::Expression;
 use sinew_stdx::{ByteSize, Json};
 
-use crate::{Call, Challenge, EventName, SecretRef, Source, Told, Verify};
+use crate::{Call, Challenge, EventName, SecretRef, Source, Subscribed, Told, Verify};
 
 /// What starts a flow. Expressions in a trigger stand over the payload itself (`deal_id`, not `trigger.deal_id`).
 #[derive(Clone, Debug)]
@@ -46,6 +46,8 @@ pub struct Webhook {
     pub key: Option<Expression>,
     /// Two deliveries with the same key are one.
     pub dedupe: Option<Dedupe>,
+    /// How the sender is told of it, if it can be told.
+    pub subscribed: Option<Subscribed>,
     /// What the sender is answered.
     pub answer: Answer,
     /// The largest body accepted.

@@ -2,8 +2,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sinew_mapping::Expression;
+use sinew_mapping::{Expression, Mapping};
 use sinew_stdx::Json;
+
+use crate::{ConnectionName, OperationId};
 
 /// How a system sends webhooks.
 #[derive(Clone, Debug)]
@@ -16,6 +18,45 @@ pub struct WebhookHabit {
     pub event: Option<Told>,
     /// The delivery's id, for deduplication.
     pub id: Option<Told>,
+    /// How it is told where to send them.
+    pub subscription: Option<Arc<Subscription>>,
+}
+
+/// How a system is told where to send its webhooks: by operations of its own.
+#[derive(Clone, Debug)]
+pub struct Subscription {
+    /// Registers a webhook.
+    pub subscribe: Registration,
+    /// Makes a registration last longer.
+    pub renew: Option<Registration>,
+    /// Takes a registration back.
+    pub unsubscribe: Option<Registration>,
+    /// Finds a registration that may have been made.
+    pub find: Option<Registration>,
+    /// How long before its end a registration is renewed.
+    pub renew_before: Duration,
+}
+
+/// One operation of a subscription.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// The operation.
+    pub operation: OperationId,
+    /// Its input, over `hook`.
+    pub with: Mapping,
+    /// Over `answer` and `hook`: the registration's id.
+    pub id: Option<Expression>,
+    /// Over `answer` and `hook`: when it ends.
+    pub expires: Option<Expression>,
+}
+
+/// By whom and how a flow's webhook is registered.
+#[derive(Clone, Debug)]
+pub struct Subscribed {
+    /// The connection.
+    pub connection: ConnectionName,
+    /// How its system is told.
+    pub how: Arc<Subscription>,
 }
 
 /// Where something about a delivery is found.

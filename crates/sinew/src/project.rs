@@ -82,12 +82,15 @@ fn defines(file: &[u8], kind: &str) -> bool {
 }
 
 fn needs_url(flow: &Flow) -> bool {
-    matches!(&flow.trigger, Trigger::Webhook(webhook) if webhook.verify.needs_url())
+    let Trigger::Webhook(webhook) = &flow.trigger else { return false };
+    webhook.verify.needs_url() || webhook.subscribed.is_some()
 }
 
 fn no_url(flow: &Flow) -> Diagnostic {
-    let message =
-        format!("the sender of `{}` signs the URL that it calls, which the server does not know", flow.name);
+    let message = format!(
+        "the sender of `{}` signs or is told the URL that it calls, which the server does not know",
+        flow.name
+    );
     Diagnostic::error(trigger::NO_PUBLIC_URL, message).at(flow.place.clone()).help(
         "say how senders reach the webhooks: `--hooks-url https://hooks.example.com` or SINEW_HOOKS_URL",
     )

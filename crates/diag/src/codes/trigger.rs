@@ -29,6 +29,8 @@ codes! {
     LISTEN_FAILED = "SNW-4030", "The webhook listener cannot listen";
     /// A poll cannot be read.
     POLL_UNREADABLE = "SNW-4031", "A poll cannot be read";
+    /// A webhook cannot be registered.
+    SUBSCRIPTION_FAILED = "SNW-4032", "A webhook cannot be registered";
     /// An alert did not reach its channel.
     ALERT_UNDELIVERED = "SNW-4040", "An alert did not reach its channel";
 }

@@ -188,6 +188,13 @@ impl Desk {
             Signal::PollRecovered { flow, at } => {
                 self.close(&poll_topic(&flow), "the poll succeeds again", at);
             }
+            Signal::SubscriptionFailed { flow, failure, at } => {
+                let message = format!("its webhook's subscription fails: {}", said(&failure));
+                self.raise(&Topic::new(Kind::Subscription, &flow), message, at);
+            }
+            Signal::SubscriptionRecovered { flow, at } => {
+                self.close(&Topic::new(Kind::Subscription, &flow), "the subscription stands again", at);
+            }
             Signal::DeliveryFailed { subscriber, message, at } => {
                 self.raise(&Topic::new(Kind::Delivery, &subscriber), message, at);
             }

@@ -57,7 +57,9 @@ pub(crate) fn of(topic: &Topic, snapshot: &Snapshot) -> Facts {
         AlertKind::ErrorRate | AlertKind::TimeBudget => format!("sinew runs list --flow {name}"),
         AlertKind::Silence => format!("sinew runs list --flow {name} --limit 5"),
         AlertKind::Delivery => format!("sinew subscribers show {name}"),
-        AlertKind::Credential | AlertKind::BreakerOpen | AlertKind::Drift => "sinew alerts".to_owned(),
+        AlertKind::Credential | AlertKind::BreakerOpen | AlertKind::Drift | AlertKind::Subscription => {
+            "sinew alerts".to_owned()
+        }
     };
     Facts { place, owner, look }
 }

@@ -113,6 +113,16 @@ impl Monitor {
         self.signal(Signal::PollRecovered { flow: flow.shared(), at });
     }
 
+    /// A system cannot be told of a flow's webhook.
+    pub(crate) fn subscription_failed(&self, flow: &str, failure: &Failure, at: Timestamp) {
+        self.signal(Signal::SubscriptionFailed { flow: flow.into(), failure: failure.clone(), at });
+    }
+
+    /// A system knows of a flow's webhook again.
+    pub(crate) fn subscription_recovered(&self, flow: &str, at: Timestamp) {
+        self.signal(Signal::SubscriptionRecovered { flow: flow.into(), at });
+    }
+
     /// Deliveries to a subscriber fail, or were given up.
     pub(crate) fn delivery_failed(&self, subscriber: &str, message: &str, at: Timestamp) {
         self.signal(Signal::DeliveryFailed { subscriber: subscriber.into(), message: message.into(), at });

@@ -18,6 +18,8 @@ pub(crate) enum Signal {
     OverBudget { flow: Arc<str>, message: Arc<str>, at: Timestamp },
     PollFailed { flow: Arc<str>, failure: Failure, at: Timestamp },
     PollRecovered { flow: Arc<str>, at: Timestamp },
+    SubscriptionFailed { flow: Arc<str>, failure: Failure, at: Timestamp },
+    SubscriptionRecovered { flow: Arc<str>, at: Timestamp },
     DeliveryFailed { subscriber: Arc<str>, message: Arc<str>, at: Timestamp },
     DeliveryRecovered { subscriber: Arc<str>, at: Timestamp },
 }

@@ -16,6 +16,7 @@ mod routes;
 pub(crate) mod schedule;
 mod sent;
 mod server;
+mod subscription;
 mod ticking;
 mod verify;
 mod webhook;
@@ -136,7 +137,7 @@ impl Triggers {
         let listener = door.enter(|| server::bind(address)).map_err(wrong)?;
         let address = listener.local_addr().map_err(wrong)?;
         let (stop, stopped) = watch::channel(false);
-        let ticking = Ticking::new(engine.clone(), options.monitor.clone());
+        let ticking = Ticking::new(engine.clone(), options.monitor.clone(), options.hooks_url.clone());
         let hooks = Arc::new(Hooks::new(engine, options));
         let listening = door.spawn(server::serve(listener, Arc::clone(&hooks), limits, stopped));
         ticking.follow();

@@ -8,12 +8,13 @@ use parking_lot::Mutex;
 use sinew_model::{Flow, FlowName, FlowVersion, Principal, PrincipalKind, Schedule, Trigger};
 use sinew_stdx::{Json, Timestamp};
 use sinew_store::CursorAdvance;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use super::poll;
 use super::schedule::{self, Plan, Standing, Timetable};
 use super::server::told;
+use super::subscription;
 use crate::alert::Monitor;
 use crate::{Admission, Engine, Refusal, Submission};
 
@@ -29,6 +30,14 @@ pub(crate) struct Ticking {
     engine: Engine,
     monitor: Option<Arc<Monitor>>,
     tasks: Mutex<Tasks>,
+    /// What tells systems where to send their webhooks.
+    subscriptions: Subscriptions,
+}
+
+struct Subscriptions {
+    stop: watch::Sender<bool>,
+    nudge: Arc<Notify>,
+    ended: JoinHandle<()>,
 }
 
 #[derive(Default)]
@@ -99,8 +108,13 @@ impl Surroundings {
 }
 
 impl Ticking {
-    pub(crate) fn new(engine: Engine, monitor: Option<Arc<Monitor>>) -> Self {
-        Self { engine, monitor, tasks: Mutex::default() }
+    pub(crate) fn new(engine: Engine, monitor: Option<Arc<Monitor>>, hooks_url: Option<String>) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let around = Surroundings { engine: engine.clone(), monitor: monitor.clone(), stop: stopped };
+        let nudge = Arc::new(Notify::new());
+        let ended = tokio::spawn(subscription::follow(around, hooks_url, Arc::clone(&nudge)));
+        let subscriptions = Subscriptions { stop, nudge, ended };
+        Self { engine, monitor, tasks: Mutex::default(), subscriptions }
     }
 
     /// Follows the engine's snapshot: tasks of flows that are gone or changed end, and new ones begin after them.
@@ -109,6 +123,7 @@ impl Ticking {
         let ticks = |flow: &&Arc<Flow>| matches!(flow.trigger, Trigger::Schedule(_) | Trigger::Poll(_));
         let wanted = snapshot.flows.values().filter(ticks).cloned();
         self.tasks.lock().follow(wanted, |flow, before| self.start(flow, before));
+        self.subscriptions.nudge.notify_one();
     }
 
     fn start(&self, flow: Arc<Flow>, before: Option<Task>) -> Task {
@@ -134,6 +149,10 @@ impl Ticking {
     }
 
     pub(crate) async fn stop(self) {
+        self.subscriptions.stop.send_replace(true);
+        if let Err(error) = self.subscriptions.ended.await {
+            tracing::error!(%error, "webhook subscriptions did not end by themselves");
+        }
         let Tasks { going, leaving } = self.tasks.into_inner();
         for task in going.values() {
             task.stop.send_replace(true);

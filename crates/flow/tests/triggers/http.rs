@@ -91,7 +91,8 @@ impl Receiver {
     }
 }
 
-async fn read_request(stream: &mut TcpStream) -> Answer {
+/// Reads one request, its body to the end.
+pub async fn read_request(stream: &mut TcpStream) -> Answer {
     let mut text = Vec::new();
     loop {
         let mut piece = [0; 4096];

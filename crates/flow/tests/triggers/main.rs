@@ -8,5 +8,6 @@ mod deliveries;
 mod http;
 mod polls;
 mod senders;
+mod subscriptions;
 mod webhooks;
 mod world;

@@ -54,6 +54,7 @@ words!(AlertKind {
     TimeBudget = "time_budget", "a run takes longer than its budget";
     Drift = "drift", "answers depart from the contract";
     Delivery = "delivery", "a subscriber does not take its deliveries";
+    Subscription = "subscription", "a system cannot be told where to send its webhooks";
 });
 
 static SLACK: Record = Record {

@@ -16,7 +16,7 @@ use crate::{
 use super::fields::Fields;
 use super::operation::{self, CORRECTION, OPERATION};
 use super::reader::{Names, Reader};
-use super::{challenge, parameters, source, verify};
+use super::{challenge, parameters, source, subscription, verify};
 
 pub(crate) static RESOURCE: Resource = Resource {
     kind: "Connector",
@@ -108,6 +108,11 @@ static WEBHOOKS: Record = Record {
             challenge::SHAPE,
             "How it finds out whether a receiver is there before it sends events.",
         ),
+        optional(
+            "subscription",
+            Shape::Record(&subscription::SUBSCRIPTION),
+            "How it is told where to send them, by operations of its own.",
+        ),
         optional("event", TOLD, "The event's name.").like("event"),
         optional("id", TOLD, "The delivery's id, by which repeated deliveries are one run.").like("event_id"),
     ]],
@@ -166,7 +171,10 @@ pub(crate) fn read(root: &Node, reader: &mut Reader<'_>) -> Option<Connector> {
         let event = told(webhooks, "event", reader);
         let id = told(webhooks, "id", reader);
         let challenge = challenge::read(webhooks, reader);
-        Some(WebhookHabit { verify: verify::read(webhooks, reader)?, challenge, event, id })
+        let subscription =
+            webhooks.record("subscription").and_then(|s| subscription::read(s, &operations, reader));
+        let subscription = subscription::shared(subscription);
+        Some(WebhookHabit { verify: verify::read(webhooks, reader)?, challenge, event, id, subscription })
     });
     let usual = if description.is_some() { DriftPolicy::Report } else { DriftPolicy::Refuse };
     let written = operations.into_iter().map(|(id, operation)| (id, Arc::new(operation))).collect();

@@ -19,6 +19,7 @@ mod source;
 mod step;
 mod step_shape;
 mod subscriber;
+mod subscription;
 #[cfg(test)]
 pub(crate) mod testing;
 mod trigger;

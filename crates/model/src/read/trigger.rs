@@ -11,8 +11,8 @@ use crate::shape::{
     optional, required, word, words,
 };
 use crate::{
-    Answer, Challenge, Connection, Dedupe, Effect, EventName, EventTrigger, Missed, Poll, Schedule, Told,
-    Trigger, Verify, Webhook,
+    Answer, Challenge, Connection, Dedupe, Effect, EventName, EventTrigger, Missed, Poll, Schedule,
+    Subscribed, Told, Trigger, Verify, Webhook,
 };
 
 use super::call::{self, CALL, PAGES};
@@ -82,6 +82,7 @@ static WEBHOOK: Record = Record {
             .like("secret:forms/hook"),
             optional("challenge", challenge::SHAPE, "How the sender finds out whether a receiver is there, if not as the connector says."),
             optional("token", Shape::Secret, "What the sender knows when it does so, if not the connection's `webhook_token`."),
+            default("subscribe", Shape::Boolean, "true", "Tell the connection's system of this webhook, if the connector knows how."),
             optional("event", Shape::Name(&EVENT_NAME), "Only events of this name start a run; others are answered 200 and left.")
                 .like("deal.updated"),
             optional("event_of", TOLD, "Gives the event's name, if not the connector.").like("type"),
@@ -311,6 +312,10 @@ fn webhook(fields: Fields<'_>, flow: Fields<'_>, reader: &mut Reader<'_>) -> Opt
         challenge,
         token,
         delivery_id,
+        subscribed: connection
+            .as_ref()
+            .filter(|_| fields.boolean("subscribe"))
+            .and_then(|connection| subscribed(connection)),
         event: fields.said("event").and_then(|name| EventName::new(name).ok()),
         event_of,
         when: filter.when,
@@ -319,6 +324,12 @@ fn webhook(fields: Fields<'_>, flow: Fields<'_>, reader: &mut Reader<'_>) -> Opt
         answer: fields.duration("wait").map_or(Answer::Accepted, Answer::Result),
         body_max: fields.size("body_max")?,
     })
+}
+
+/// How a connection's system is told of a webhook.
+fn subscribed(connection: &Connection) -> Option<Subscribed> {
+    let how = connection.connector.webhooks.as_ref()?.subscription.clone()?;
+    Some(Subscribed { connection: connection.name.clone(), how })
 }
 
 fn event_of(fields: Fields<'_>, reader: &mut Reader<'_>) -> Option<Told> {

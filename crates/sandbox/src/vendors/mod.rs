@@ -4,6 +4,7 @@ mod billing;
 mod chat;
 mod crm;
 mod enrich;
+mod erp;
 mod hr;
 mod idp;
 mod market;
@@ -54,5 +55,6 @@ pub(crate) fn all(seed: u64) -> Vec<Box<dyn Vendor>> {
         Box::new(hr::Hr::new(seed)),
         Box::new(idp::Idp::new()),
         Box::new(market::Market::new(seed)),
+        Box::new(erp::Erp::new(seed)),
     ]
 }

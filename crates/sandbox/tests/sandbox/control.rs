@@ -25,7 +25,7 @@ fn wrong_control_requests_say_what_is_wrong() {
     assert!(check("POST", "/options", r#"{"trut":"count"}"#).contains("unknown field `trut`"));
     assert!(check("POST", "/options", r#"{"enrich_slow_rate":2}"#).contains("between 0 and 1"));
     assert!(check("POST", "/crm/faults", r#"{"kind":"bang"}"#).contains("unknown kind `bang`"));
-    assert!(check("POST", "/erp/faults", "{}").contains("there is no `erp`"));
+    assert!(check("POST", "/mainframe/faults", "{}").contains("there is no `mainframe`"));
     assert!(check("POST", "/crm/webhooks", r#"{"url":"ftp://x","secret":"s"}"#).contains("http://"));
     assert!(check("POST", "/crm/emit", r#"{"event":"deal.updated"}"#).contains("no target"));
     assert!(check("POST", "/clock", "{}").contains("advance_ms"));

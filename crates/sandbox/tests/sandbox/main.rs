@@ -7,6 +7,7 @@ mod client;
 mod control;
 mod crm;
 mod enrich;
+mod erp;
 mod faults;
 mod idp;
 mod market;

@@ -226,7 +226,7 @@ impl Keeper {
         let snapshot = self.around.engine.snapshot();
         let connection = snapshot.connections.get(&wanted.subscribed.connection);
         let operation = connection.and_then(|connection| {
-            connection.connector.operations.get(&wanted.subscribed.how.subscribe.operation)
+            connection.connector.operations.get(wanted.subscribed.how.subscribe.operation.as_str())
         });
         operation.is_some_and(|operation| operation.idempotency != Idempotency::None)
     }
@@ -290,13 +290,13 @@ impl Keeper {
         let snapshot = self.around.engine.snapshot();
         let gone = || Failure::new(Reason::Refused, engine_codes::RESOURCE_GONE, "its connection is gone");
         let connection = snapshot.connections.get(&*standing.connection).ok_or_else(gone)?;
-        let operation = connection.connector.operations.get(&how.operation).ok_or_else(gone)?;
+        let operation = connection.connector.operations.get(how.operation.as_str()).ok_or_else(gone)?;
         let hook = hook(name, standing, id);
         let input = how.with.evaluate(&Scope::new().with("hook", &hook), self.moment(), &Limits::default());
         let key: Arc<str> = format!("{name}:{}:{}", how.operation, standing.turn).into();
         let request = CallRequest {
             connection: Arc::clone(connection),
-            operation: Arc::clone(operation),
+            operation: Arc::clone(&operation),
             input: input.map_err(|error| unreadable(&error.to_string()))?,
             principal: Principal::new(PrincipalKind::Node, "subscriptions"),
             trace: self.around.engine.new_trace(),

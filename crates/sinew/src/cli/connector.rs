@@ -2,6 +2,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::vault::VaultArgs;
+
 /// Take over what a vendor publishes of its API, as a connector.
 #[derive(Args, Debug)]
 pub struct Import {
@@ -103,6 +105,9 @@ pub struct ConnectorTry {
     /// Where files with secrets are.
     #[arg(long, value_name = "DIR", env = "SINEW_SECRETS")]
     pub secrets: Option<PathBuf>,
+    /// Which vault.
+    #[command(flatten)]
+    pub vault: VaultArgs,
     /// Which project.
     #[command(flatten)]
     pub project: InProject,

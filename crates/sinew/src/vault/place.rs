@@ -56,6 +56,11 @@ impl Place {
         &self.own_key
     }
 
+    /// Whether there is a vault already.
+    pub fn is_there(&self) -> bool {
+        self.file.exists()
+    }
+
     /// Opens the vault; makes it, and a master key, if there is none.
     pub async fn open(&self) -> Result<Opened, CliError> {
         if let Some(folder) = self.file.parent().filter(|folder| !folder.as_os_str().is_empty()) {

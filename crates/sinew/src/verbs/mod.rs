@@ -56,7 +56,7 @@ pub fn run(cli: Cli, output: &Output, began: Instant) -> Result<Exit, CliError> 
         Verb::Init(init) => init::run(&init, output),
         Verb::Validate(validate) => validate::run(&validate, output),
         Verb::Import(import) => import::run(&import, output),
-        Verb::Connector(verb) => connector::run(verb, output),
+        Verb::Connector(verb) => connector::run(verb, &shared, output),
         Verb::Serve(options) => serve::run(options, &shared, output, serve::Mode::Serve, began),
         Verb::Dev(dev) => serve::run(dev.serve, &shared, output, serve::Mode::Dev, began),
         Verb::Run(run) => waiting(run::run(&client()?, run, output))?,

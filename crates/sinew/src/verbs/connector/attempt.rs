@@ -4,15 +4,19 @@ use serde_json::json;
 use sinew_call::{CallRequest, Caller, CallerOptions, NothingRecorded, SystemClock, Trust, preview};
 use sinew_diag::codes::config;
 use sinew_model::{Effect, Failure, Principal, PrincipalKind, Priority, Trace};
+use sinew_vault::session::SessionKeeper;
+use sinew_vault::{SecretSource, VaultSecrets};
 
-use crate::cli::ConnectorTry;
+use crate::cli::{ConnectorTry, Shared};
+use crate::environment::Environment;
 use crate::error::{CliError, Exit};
 use crate::output::{Output, Tint};
 use crate::serve::chance;
+use crate::vault::Place;
 use crate::verbs::{input, waiting};
 
 /// Calls an operation once, through the same stages as every call of a flow.
-pub fn run(attempt: &ConnectorTry, output: &Output) -> Result<Exit, CliError> {
+pub fn run(attempt: &ConnectorTry, shared: &Shared, output: &Output) -> Result<Exit, CliError> {
     let (snapshot, environment) = super::load(&attempt.project, output)?;
     let Some((connection, operation)) = attempt.call.split_once('.') else {
         let message = format!("`{}` is no call", attempt.call);
@@ -47,13 +51,15 @@ pub fn run(attempt: &ConnectorTry, output: &Output) -> Result<Exit, CliError> {
     }
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let seed = chance();
-    let caller = Caller::new(CallerOptions {
-        secrets: environment.secrets(attempt.secrets.as_deref(), false),
+    let (further, sessions) = waiting(kept(attempt, shared, &environment))??;
+    let calling = CallerOptions {
+        secrets: environment.secrets(attempt.secrets.as_deref(), further, false),
         recorder: Arc::new(NothingRecorded),
         clock: Arc::new(SystemClock),
         seed,
         trust: Trust::default(),
-    });
+    };
+    let caller = Caller::with_sessions(calling, sessions);
     let key = format!("try-{seed:016x}");
     let request = CallRequest {
         connection: Arc::clone(connection),
@@ -101,6 +107,24 @@ pub fn run(attempt: &ConnectorTry, output: &Output) -> Result<Exit, CliError> {
             Err(failed(failure))
         }
     }
+}
+
+/// The vault's secrets and sessions, if there is a vault, and those of a service that is described.
+async fn kept(
+    attempt: &ConnectorTry,
+    shared: &Shared,
+    environment: &Environment,
+) -> Result<(Vec<Arc<dyn SecretSource>>, Option<SessionKeeper>), CliError> {
+    let place = Place::of(&shared.data, &attempt.vault, environment)?;
+    let service = place.service_secrets().map(|kv| Arc::new(kv) as Arc<dyn SecretSource>);
+    if !place.is_there() {
+        return Ok((service.into_iter().collect(), None));
+    }
+    let vault = place.open().await?.vault;
+    let own: Arc<dyn SecretSource> = Arc::new(VaultSecrets::new(Arc::clone(&vault)));
+    let me = format!("process {}", std::process::id());
+    let sessions = SessionKeeper::new(vault, me, (chance() % 1000) as f64 / 1000.0);
+    Ok((std::iter::once(own).chain(service).collect(), Some(sessions)))
 }
 
 fn failed(failure: Failure) -> CliError {

@@ -10,18 +10,18 @@ use std::sync::Arc;
 use sinew_diag::codes::control;
 use sinew_model::{Connector, Snapshot};
 
-use crate::cli::{ConnectorVerb, InProject};
+use crate::cli::{ConnectorVerb, InProject, Shared};
 use crate::environment::Environment;
 use crate::error::{CliError, Exit};
 use crate::output::Output;
 use crate::project::Folders;
 
 /// Does what is asked.
-pub fn run(verb: ConnectorVerb, output: &Output) -> Result<Exit, CliError> {
+pub fn run(verb: ConnectorVerb, shared: &Shared, output: &Output) -> Result<Exit, CliError> {
     match verb {
         ConnectorVerb::List(project) => list::run(&project, output),
         ConnectorVerb::Show(show) => show::run(&show, output),
-        ConnectorVerb::Try(attempt) => attempt::run(&attempt, output),
+        ConnectorVerb::Try(attempt) => attempt::run(&attempt, shared, output),
         ConnectorVerb::Diff(diff) => diff::run(&diff, output),
     }
 }

@@ -117,6 +117,9 @@ pub fn run(options: RefreshOptions, say: &mut dyn FnMut(&str)) -> RefreshReport 
 impl Race {
     fn prepare(seed: u64) -> Self {
         let world = World::prepare(seed, Tuning::default(), Vec::new());
+        // Tokens end when a round ends them, and at no other time.
+        let long = world.sandbox.post("/_control/idp/options", &json!({ "access_seconds": 36_000 }));
+        assert!(long.is_ok(), "the provider's options were not changed: {long:?}");
         let project = world.folder().join("project");
         std::fs::create_dir_all(&project).expect("a folder for the project");
         std::fs::write(project.join("project.yaml"), PROJECT).expect("the project is written");
@@ -200,7 +203,7 @@ impl Race {
         self.world.mend_one("idp");
         if state == "lost" {
             self.report.reconnections += 1;
-            let alerts = until("an alert of the lost session", PATIENCE, || {
+            until("an alert of the lost session", PATIENCE, || {
                 let any = self
                     .servers
                     .iter()
@@ -208,7 +211,6 @@ impl Race {
                     .any(|server| server.control().get("/v1/alerts").text.contains("\"credential\""));
                 any.then_some(())
             });
-            let () = alerts;
             self.log_in();
             if !self.answers() {
                 self.report.wrong.push(format!("round {round}: no call works after logging in again"));

@@ -323,7 +323,7 @@ mod tests {
             "sinew connect crm --no-browser",
             "sinew connection show crm",
             "sinew secret set crm/client --overlap 1h --data x",
-            "sinew secret remove secret:crm/client --version 2 --yes",
+            "sinew secret remove secret:crm/client --number 2 --yes",
             "sinew vault rotate --to local:00 --forget --master-key-file k",
             "sinew run lead-intake --input - --wait",
             "sinew run lead-intake --wait 5s --input {}",

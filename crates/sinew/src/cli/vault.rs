@@ -81,9 +81,9 @@ pub enum Secret {
     Remove {
         /// Its name.
         name: String,
-        /// Only this version.
+        /// Only the version of this number.
         #[arg(long, value_name = "N")]
-        version: Option<u64>,
+        number: Option<u64>,
         /// Do not ask.
         #[arg(long, short)]
         yes: bool,

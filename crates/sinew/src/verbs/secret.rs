@@ -41,7 +41,7 @@ pub async fn run(verb: cli::Secret, shared: &cli::Shared, output: &Output) -> Re
             let found = found.ok_or_else(|| sinew_vault::VaultError::NoSecret(name.path().to_owned()))?;
             output.answer(&json(&found), || versions(&found, output));
         }
-        cli::Secret::Remove { name, version, yes, place } => {
+        cli::Secret::Remove { name, number: version, yes, place } => {
             let name = name_of(&name)?;
             let vault = opened(shared, &place, output).await?;
             let what = version.map_or_else(|| format!("`{name}`"), |n| format!("version {n} of `{name}`"));

@@ -1,9 +1,13 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use sinew_call::{CallRequest, Caller, CallerOptions, NothingRecorded, SystemClock, Trust, preview};
+use sinew_call::{
+    Attempted, CallRequest, Caller, CallerOptions, NothingRecorded, SystemClock, Trust, preview,
+};
 use sinew_diag::codes::config;
-use sinew_model::{Effect, Failure, Principal, PrincipalKind, Priority, Trace};
+use sinew_model::{
+    Connection, Effect, Failure, Operation, Principal, PrincipalKind, Priority, Snapshot, Trace,
+};
 use sinew_vault::session::SessionKeeper;
 use sinew_vault::{SecretSource, VaultSecrets};
 
@@ -18,36 +22,15 @@ use crate::verbs::{input, waiting};
 /// Calls an operation once, through the same stages as every call of a flow.
 pub fn run(attempt: &ConnectorTry, shared: &Shared, output: &Output) -> Result<Exit, CliError> {
     let (snapshot, environment) = super::load(&attempt.project, output)?;
-    let Some((connection, operation)) = attempt.call.split_once('.') else {
-        let message = format!("`{}` is no call", attempt.call);
-        return Err(
-            CliError::usage(message).help("a call is written `connection.operation`, like `crm.getContact`")
-        );
-    };
-    let Some(connection) = snapshot.connections.get(connection) else {
-        let names: Vec<_> = snapshot.connections.keys().map(ToString::to_string).collect();
-        return Err(CliError::new(
-            Exit::Usage,
-            config::UNKNOWN_CONNECTION,
-            format!("no connection `{connection}`"),
-        )
-        .help(format!("there are {}", names.join(", "))));
-    };
-    let Some(operation) = connection.connector.operations.get(operation) else {
-        let message = format!("`{}` has no operation `{operation}`", connection.connector.id);
-        return Err(CliError::new(Exit::Usage, config::UNKNOWN_OPERATION, message)
-            .help(format!("`sinew connector show {}` lists them", connection.connector.id)));
-    };
+    let (connection, operation) = called(&snapshot, &attempt.call)?;
     let payload = input::payload("--input", attempt.input.as_deref())?;
     if attempt.dry_run {
-        return show(&preview(connection, &operation, &payload).map_err(failed)?, output);
+        return show(&preview(&connection, &operation, &payload).map_err(failed)?, output);
     }
     if operation.effect != Effect::Read {
         let what = if operation.effect == Effect::Write { "changes something" } else { "removes something" };
-        output.confirm(
-            &format!("`{}` {what} at {}. Call it?", attempt.call, connection.base_url),
-            attempt.yes,
-        )?;
+        let question = format!("`{}` {what} at {}. Call it?", attempt.call, connection.base_url);
+        output.confirm(&question, attempt.yes)?;
     }
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let seed = chance();
@@ -59,10 +42,8 @@ pub fn run(attempt: &ConnectorTry, shared: &Shared, output: &Output) -> Result<E
         seed,
         trust: Trust::default(),
     };
-    let caller = Caller::with_sessions(calling, sessions);
-    let key = format!("try-{seed:016x}");
     let request = CallRequest {
-        connection: Arc::clone(connection),
+        connection,
         operation,
         input: payload,
         principal: Principal::new(PrincipalKind::User, "cli"),
@@ -71,42 +52,57 @@ pub fn run(attempt: &ConnectorTry, shared: &Shared, output: &Output) -> Result<E
             span_id: seed,
             sampled: true,
         },
-        idempotency_key: Some(key.into()),
+        idempotency_key: Some(format!("try-{seed:016x}").into()),
         priority: Priority::Interactive,
         deadline: None,
         purpose: "sinew connector try".into(),
     };
-    let attempted = waiting(caller.attempt(&request))?;
+    tell(waiting(Caller::with_sessions(calling, sessions).attempt(&request))?, output)
+}
+
+/// The connection and the operation that a call names.
+fn called(snapshot: &Snapshot, call: &str) -> Result<(Arc<Connection>, Arc<Operation>), CliError> {
+    let Some((connection, operation)) = call.split_once('.') else {
+        let help = "a call is written `connection.operation`, like `crm.getContact`";
+        return Err(CliError::usage(format!("`{call}` is no call")).help(help));
+    };
+    let Some(connection) = snapshot.connections.get(connection) else {
+        let names: Vec<_> = snapshot.connections.keys().map(ToString::to_string).collect();
+        let message = format!("no connection `{connection}`");
+        return Err(CliError::new(Exit::Usage, config::UNKNOWN_CONNECTION, message)
+            .help(format!("there are {}", names.join(", "))));
+    };
+    let Some(operation) = connection.connector.operations.get(operation) else {
+        let message = format!("`{}` has no operation `{operation}`", connection.connector.id);
+        return Err(CliError::new(Exit::Usage, config::UNKNOWN_OPERATION, message)
+            .help(format!("`sinew connector show {}` lists them", connection.connector.id)));
+    };
+    Ok((Arc::clone(connection), operation))
+}
+
+/// What was sent, and what came of it.
+fn tell(attempted: Attempted, output: &Output) -> Result<Exit, CliError> {
     let line = attempted.attempt.request.as_ref().map(|seen| seen.line.to_string());
     let answered = attempted.attempt.response.as_ref().map(|seen| seen.line.to_string());
     let took_ms = attempted.attempt.took_ms;
-    match attempted.outcome {
-        Ok(value) => {
-            let shown: serde_json::Value = value.to_value();
-            output.answer(
-                &json!({ "request": line, "response": answered, "took_ms": took_ms, "value": shown }),
-                || {
-                    let heading = format!(
-                        "{} -> {} in {took_ms} ms",
-                        line.unwrap_or_default(),
-                        answered.unwrap_or_default()
-                    );
-                    let body = serde_json::to_string_pretty(&shown).unwrap_or_default();
-                    format!("{}\n{body}", output.tint(&heading, Tint::Faint))
-                },
-            );
-            Ok(Exit::Ok)
-        }
+    let value = match attempted.outcome {
+        Ok(value) => value.to_value(),
         Err(failure) => {
             if let Some(line) = line {
-                output.tell(&format!(
-                    "{line} -> {} in {took_ms} ms",
-                    answered.unwrap_or_else(|| "no answer".to_owned())
-                ));
+                let answered = answered.unwrap_or_else(|| "no answer".to_owned());
+                output.tell(&format!("{line} -> {answered} in {took_ms} ms"));
             }
-            Err(failed(failure))
+            return Err(failed(failure));
         }
-    }
+    };
+    let whole = json!({ "request": line, "response": answered, "took_ms": took_ms, "value": value });
+    output.answer(&whole, || {
+        let (line, answered) = (line.unwrap_or_default(), answered.unwrap_or_default());
+        let heading = format!("{line} -> {answered} in {took_ms} ms");
+        let body = serde_json::to_string_pretty(&value).unwrap_or_default();
+        format!("{}\n{body}", output.tint(&heading, Tint::Faint))
+    });
+    Ok(Exit::Ok)
 }
 
 /// The vault's secrets and sessions, if there is a vault, and those of a service that is described.

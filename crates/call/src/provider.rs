@@ -259,9 +259,13 @@ fn unreached(connection: &Connection, error: &SendError) -> Failure {
             codes::EGRESS_REFUSED,
             format!("the token endpoint of `{}`: {refused}", connection.name),
         ),
-        SendError::Dial(DialError::Tls { .. }) => {
+        SendError::Dial(DialError::Tls { .. }) | SendError::CertificateRefused(_) => {
             let message = format!("the token endpoint of `{}`: {error}", connection.name);
-            Failure::new(Reason::Unavailable, send::code_of(error), message)
+            let failure = Failure::new(Reason::Unavailable, send::code_of(error), message);
+            match send::mend(error) {
+                Some(help) => failure.help(help),
+                None => failure,
+            }
         }
         error => unavailable(connection, &error.to_string()),
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, LOCATION, USER_AGENT};
 use http::{HeaderMap, Method, StatusCode, Uri};
 use sinew_connect::auth::Credential;
-use sinew_connect::{BodyError, DialError, Limits, SendError, follow, same_origin};
+use sinew_connect::{BodyError, DialError, Limits, SendError, TlsProblem, follow, same_origin};
 use sinew_diag::Code;
 use sinew_diag::codes::call as codes;
 use sinew_model::{Effect, Failure, Idempotency, Reason};
@@ -168,6 +168,9 @@ fn no_answer(plan: &Plan, error: &SendError, redirected: bool) -> Unanswered {
     };
     let message = format!("`{}`: {error}", plan.shown);
     let mut failure = Failure::new(reason, code_of(error), message);
+    if let Some(help) = mend(error) {
+        failure = failure.help(help);
+    }
     if reason == Reason::Unknown {
         failure = failure.help(unknown_help(&plan.operation.idempotency));
     }
@@ -194,9 +197,40 @@ pub(crate) fn code_of(error: &SendError) -> Code {
         SendError::Dial(DialError::Resolve { .. }) => codes::HOST_NOT_FOUND,
         SendError::Dial(DialError::Refused { .. }) => codes::EGRESS_REFUSED,
         SendError::Dial(DialError::Connect { .. }) | SendError::NotWritten(_) => codes::NOT_CONNECTED,
-        SendError::Dial(DialError::Tls { .. }) => codes::TLS_FAILED,
+        SendError::Dial(DialError::Tls { problem, .. }) => match problem {
+            TlsProblem::Expired => codes::CERTIFICATE_EXPIRED,
+            TlsProblem::Untrusted => codes::CERTIFICATE_UNTRUSTED,
+            TlsProblem::OtherHost => codes::CERTIFICATE_OTHER_HOST,
+            TlsProblem::ClientCertificate => codes::CLIENT_CERTIFICATE,
+            TlsProblem::Other => codes::TLS_FAILED,
+        },
+        SendError::CertificateRefused(_) => codes::CLIENT_CERTIFICATE,
         SendError::Dial(DialError::Deadline { .. }) | SendError::DeadlineBefore => codes::SEND_DEADLINE,
         SendError::DeadlineAfter => codes::ANSWER_DEADLINE,
         SendError::Lost(_) => codes::ANSWER_LOST,
     }
+}
+
+/// What mends a connection that was not made, where that is known.
+pub(crate) fn mend(error: &SendError) -> Option<&'static str> {
+    let problem = match error {
+        SendError::Dial(DialError::Tls { problem, .. }) => *problem,
+        SendError::CertificateRefused(_) => TlsProblem::ClientCertificate,
+        _ => return None,
+    };
+    Some(match problem {
+        TlsProblem::Expired => {
+            "whoever runs the system has to renew its certificate; check this machine's clock too"
+        }
+        TlsProblem::Untrusted => {
+            "if it is the right system, name the certificate of its authority (or its own) as `tls: { ca: ... }`"
+        }
+        TlsProblem::OtherHost => {
+            "use the host that the certificate is for, or name that as `tls: { server_name: ... }`"
+        }
+        TlsProblem::ClientCertificate => {
+            "give the connection `tls: { certificate: secret:..., key: secret:... }` that the system knows"
+        }
+        TlsProblem::Other => return None,
+    })
 }

@@ -2,9 +2,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
-use sinew_connect::{ClientOptions, HttpClient, Tls};
-use sinew_model::{Connection, ConnectionName, Failure, Operation, OperationId, Snapshot};
+use sinew_connect::{ClientOptions, HttpClient, OwnSource, OwnTls, Tls};
+use sinew_model::{
+    Connection, ConnectionName, Failure, Operation, OperationId, Pem, SecretRef, Snapshot, TlsOptions,
+};
 use sinew_stdx::Timestamp;
+use sinew_vault::{Secret, SecretSource};
 
 use crate::authenticate::Login;
 use crate::breaker::Circuit;
@@ -41,12 +44,13 @@ pub(crate) struct Vitals {
 
 impl ConnectionState {
     /// State for a connection, taking over from an earlier version what still holds.
-    fn new(connection: &Arc<Connection>, tls: &Tls, earlier: Option<&Self>) -> Self {
+    fn new(connection: &Arc<Connection>, tls: &SharedTls, earlier: Option<&Self>) -> Self {
         let same = |holds: fn(&Connection, &Connection) -> bool| {
             earlier.filter(|earlier| holds(&earlier.connection, connection))
         };
         let reaches_alike = same(|a, b| {
             a.egress == b.egress
+                && a.tls == b.tls
                 && a.deadlines.connect == b.deadlines.connect
                 && a.concurrency_max == b.concurrency_max
         });
@@ -58,7 +62,7 @@ impl ConnectionState {
                 egress: connection.egress.clone(),
                 connect: connection.deadlines.connect,
                 idle_max: connection.concurrency_max.get() as usize,
-                tls: tls.clone(),
+                tls: tls.of(connection),
             })
         };
         Self {
@@ -105,15 +109,44 @@ impl ConnectionState {
     }
 }
 
+/// TLS settings that all connections share, and where their own come from.
+struct SharedTls {
+    tls: Tls,
+    secrets: Arc<dyn SecretSource>,
+}
+
+impl SharedTls {
+    /// The settings of a connection. Its secrets are read when they are needed, and again when they may have changed.
+    fn of(&self, connection: &Connection) -> Tls {
+        let options = connection.tls.clone();
+        if options == TlsOptions::default() {
+            return self.tls.clone();
+        }
+        let (secrets, server_name) = (Arc::clone(&self.secrets), options.server_name.clone());
+        let resolve = move |name: &SecretRef| secrets.resolve(name).map_err(|error| error.to_string());
+        let source: OwnSource = Arc::new(move || {
+            let ca = options.ca.as_ref().map(|ca| match ca {
+                Pem::Text(text) => Ok(Secret::new(&**text)),
+                Pem::Secret(name) => resolve(name),
+            });
+            let identity = options.identity.as_ref();
+            let identity =
+                identity.map(|(certificate, key)| Ok::<_, String>((resolve(certificate)?, resolve(key)?)));
+            Ok(OwnTls { ca: ca.transpose()?, identity: identity.transpose()? })
+        });
+        self.tls.with_own(Some(source), server_name)
+    }
+}
+
 /// The state of every connection, by name; the newest version last.
 pub(crate) struct States {
-    tls: Tls,
+    tls: SharedTls,
     by_name: RwLock<HashMap<ConnectionName, Vec<Arc<ConnectionState>>>>,
 }
 
 impl States {
-    pub(crate) fn new(tls: Tls) -> Self {
-        Self { tls, by_name: RwLock::default() }
+    pub(crate) fn new(tls: Tls, secrets: Arc<dyn SecretSource>) -> Self {
+        Self { tls: SharedTls { tls, secrets }, by_name: RwLock::default() }
     }
 
     /// The state of this very version of a connection.

@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::Tls;
 use crate::dial::{DialError, Dialer};
+use crate::verify::refuses_us;
 
 /// How long an unused connection is kept. Shorter than the 5 s after which common servers close theirs, so that a call
 /// hardly ever meets one that is being closed: for a write without a key that would be an unknown outcome.
@@ -51,6 +52,9 @@ pub enum SendError {
     /// The connection was closed before the request was written; nothing was sent.
     #[error("the connection was closed before the request was sent: {0}")]
     NotWritten(String),
+    /// The system did not accept our TLS certificate, or asks for one: it took no request.
+    #[error("the system refused our certificate, or asks for one: {0}")]
+    CertificateRefused(String),
     /// Time ran out while still connecting; nothing was sent.
     #[error("time ran out before the request was sent")]
     DeadlineBefore,
@@ -141,12 +145,24 @@ fn classify(error: &hyper_util::client::legacy::Error) -> SendError {
         if let Some(dial) = inner.downcast_ref::<DialError>() {
             return SendError::Dial(dial.clone());
         }
+        if let Some(alert) = refusal(inner) {
+            return SendError::CertificateRefused(alert);
+        }
         // hyper hands a request back unwritten exactly when it calls it canceled.
         canceled |= inner.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled);
         cause = inner.to_string();
         source = inner.source();
     }
     if canceled || error.is_connect() { SendError::NotWritten(cause) } else { SendError::Lost(cause) }
+}
+
+/// The TLS alert by which a system refuses our certificate. In TLS 1.3 it comes when we think that all is well.
+fn refusal(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let inner = error.downcast_ref::<std::io::Error>()?.get_ref()?;
+    match inner.downcast_ref::<rustls::Error>()? {
+        rustls::Error::AlertReceived(alert) if refuses_us(*alert) => Some(format!("{alert:?}")),
+        _ => None,
+    }
 }
 
 impl Answer {

@@ -15,6 +15,7 @@ use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
 use crate::stream::Stream;
+use crate::verify::{self, TlsProblem};
 use crate::{Refusal, Tls, check_address};
 
 /// Why no connection was made. Nothing was sent.
@@ -54,6 +55,8 @@ pub enum DialError {
     Tls {
         /// The name.
         host: String,
+        /// What kind of thing is wrong.
+        problem: TlsProblem,
         /// What went wrong.
         cause: String,
     },
@@ -142,10 +145,14 @@ impl Inner {
     }
 
     async fn secure(&self, host: &str, tcp: TcpStream) -> Result<Stream, DialError> {
-        let wrong = |cause: String| DialError::Tls { host: host.to_owned(), cause };
-        let config = self.tls.get().map_err(wrong)?;
-        let name = ServerName::try_from(host.to_owned()).map_err(|e| wrong(e.to_string()))?;
-        let tls = TlsConnector::from(config).connect(name, tcp).await.map_err(|e| wrong(e.to_string()))?;
+        let wrong = |problem, cause| DialError::Tls { host: host.to_owned(), problem, cause };
+        let config = self.tls.get().map_err(|unusable| wrong(unusable.problem, unusable.cause))?;
+        let name = ServerName::try_from(self.tls.server_name().unwrap_or(host).to_owned());
+        let name = name.map_err(|e| wrong(TlsProblem::Other, e.to_string()))?;
+        let tls = TlsConnector::from(config).connect(name, tcp).await.map_err(|error| {
+            let (problem, cause) = verify::problem(&error);
+            wrong(problem, cause)
+        })?;
         Ok(Stream::Tls(Box::new(TokioIo::new(tls))))
     }
 }

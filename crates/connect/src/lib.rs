@@ -5,15 +5,18 @@
 //! that never happened.
 
 pub mod auth;
+mod certificate;
 mod client;
 mod dial;
 mod egress;
 mod redirect;
 mod stream;
 mod trust;
+mod verify;
 
 pub use client::{Answer, BodyError, ClientOptions, HttpClient, Limits, SendError};
 pub use dial::DialError;
 pub use egress::{Refusal, check_address};
 pub use redirect::{RedirectError, follow, same_origin};
-pub use trust::{Tls, Trust};
+pub use trust::{OwnSource, OwnTls, Tls, Trust};
+pub use verify::TlsProblem;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sinew_stdx::{ByteSize, Rate};
 
-use crate::{Auth, ConnectionName, Connector};
+use crate::{Auth, ConnectionName, Connector, TlsOptions};
 
 /// Who answers for a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +67,8 @@ pub struct Connection {
     pub base_url: Arc<str>,
     /// How to log in.
     pub auth: Auth,
+    /// How it proves itself by TLS, and whom it trusts.
+    pub tls: TlsOptions,
     /// What may be done with it.
     pub access: Access,
     /// How many calls the account may make, shared by everything that uses this connection.

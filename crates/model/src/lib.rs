@@ -21,6 +21,7 @@ mod shape;
 mod snapshot;
 mod step;
 mod subscriber;
+mod tls;
 mod trigger;
 mod webhook;
 
@@ -54,6 +55,7 @@ pub use step::{
     Step, StepKind, SubFlow, Wait,
 };
 pub use subscriber::Subscriber;
+pub use tls::{Pem, TlsOptions};
 pub use trigger::{Answer, Dedupe, EventTrigger, Missed, Poll, Schedule, Trigger, Webhook};
 pub use webhook::{
     Challenge, ChallengeAnswer, ChallengeMethod, Condition, Encoding, FieldPath, Hash, KeyText, Part, Proof,

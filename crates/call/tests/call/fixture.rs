@@ -12,7 +12,7 @@ use sinew_model::{
     Access, AddressKind, Auth, BodyKind, Breaker, ClientProof, Connection, ConnectionName, Connector,
     ConnectorId, Deadlines, DriftPolicy, Effect, Egress, Endpoints, ErrorShape, Grant, HttpBinding,
     Idempotency, OAuth2, OAuthClient, Operation, OperationId, Owner, Parameter, ParameterLocation, Principal,
-    PrincipalKind, Priority, Probe, SecretRef, Trace,
+    PrincipalKind, Priority, Probe, SecretRef, TlsOptions, Trace,
 };
 use sinew_stdx::{ByteSize, Json};
 use sinew_vault::EnvironmentSecrets;
@@ -132,6 +132,7 @@ fn connection(url: &str) -> Connection {
         owner: Owner { team: "t".into(), contact: "c".into(), runbook: "r".into() },
         base_url: url.into(),
         auth: Auth::None,
+        tls: TlsOptions::default(),
         access: Access::Write,
         budget: None,
         concurrency_max: NonZeroU32::new(64).unwrap(),

@@ -9,5 +9,6 @@ mod outcomes;
 mod paging;
 mod providers;
 mod requests;
+mod schemes;
 mod secrets;
 mod server;

@@ -67,8 +67,8 @@ impl Signer for HmacSigner {
     /// What does not hold the signature is placed first, since it may be signed too.
     fn sign(&self, request: &mut Request<Bytes>, moment: &Moment) -> Result<Vec<Secret>, AuthError> {
         self.place(request, moment, None)?;
-        let parts = self.signing.sign.iter().map(|part| self.part(part, request, moment, None));
-        let signed = parts.collect::<Vec<_>>().join(self.signing.separator.as_bytes());
+        let parts = self.signing.signed.iter().flat_map(|part| self.part(part, request, moment, None));
+        let signed: Vec<u8> = parts.collect();
         let signature = encoded(self.signing.encoding, hmac::sign(&self.key, &signed).as_ref());
         let signature = Secret::new(signature);
         self.place(request, moment, Some(&signature))?;
@@ -193,14 +193,13 @@ mod tests {
 
     use super::*;
 
-    fn signing(sign: Vec<SignaturePart>) -> HmacSigning {
+    fn signing(signed: &str) -> HmacSigning {
         HmacSigning {
             key: SecretRef::new("secret:x").unwrap(),
             key_encoding: KeyEncoding::Text,
             key_id: Some("k1".into()),
             algorithm: SignatureHash::Sha256,
-            sign,
-            separator: "\n".into(),
+            signed: SignaturePart::template(signed).unwrap(),
             encoding: SignatureEncoding::Hex,
             timestamp: TimestampFormat::Seconds,
             headers: vec![("x-signature".into(), vec![SignaturePart::Signature])],
@@ -226,7 +225,7 @@ mod tests {
     #[test]
     fn an_hmac_is_what_the_standard_says() {
         // RFC 4231, section 4.3.
-        let mut described = signing(vec![SignaturePart::Text("what do ya want for nothing?".into())]);
+        let mut described = signing("what do ya want for nothing?");
         let jefe = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
         assert_eq!(check(&described, "Jefe").headers()["x-signature"], jefe);
         (described.key_encoding, described.encoding) = (KeyEncoding::Base64, SignatureEncoding::HexUpper);
@@ -239,22 +238,8 @@ mod tests {
 
     #[test]
     fn every_part_is_signed_as_it_goes_out() {
-        use SignaturePart as Part;
-        let hash = Part::BodyHash(SignatureHash::Sha256, SignatureEncoding::Hex);
-        let all = vec![
-            Part::Method,
-            Part::Host,
-            Part::Path,
-            Part::Query,
-            Part::QuerySorted,
-            Part::Target,
-            Part::Body,
-            hash,
-            Part::Header("Content-Type".into()),
-            Part::Timestamp,
-            Part::Nonce,
-            Part::KeyId,
-        ];
+        let all = "{method}\n{host}\n{path}\n{query}\n{query_sorted}\n{target}\n{body}\n{body:sha256}\n\
+            {header:Content-Type}\n{timestamp}\n{nonce}\n{key_id}";
         let expected = "POST\npay.example\n/v1/x\nb=2&a=1\na=1&b=2\n/v1/x?b=2&a=1\n{}\n\
             44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a\napplication/json\n1795248000\n\
             00000000-0000-0000-0000-000000000007\nk1";
@@ -266,17 +251,14 @@ mod tests {
 
     #[test]
     fn what_is_placed_beside_the_signature_can_be_signed_too() {
-        use SignaturePart as Part;
-        let mut described = signing(vec![Part::Header("x-time".into()), Part::Target]);
+        let parts = |text: &str| SignaturePart::template(text).unwrap();
+        let mut described = signing("{header:x-time}\n{target}");
         described.timestamp = TimestampFormat::Iso8601;
         described.headers = vec![
-            (
-                "authorization".into(),
-                vec![Part::Text("HMAC ".into()), Part::KeyId, Part::Text(":".into()), Part::Signature],
-            ),
-            ("x-time".into(), vec![Part::Timestamp]),
+            ("authorization".into(), parts("HMAC {key_id}:{signature}")),
+            ("x-time".into(), parts("{timestamp}")),
         ];
-        described.query = vec![("nonce".into(), vec![Part::Nonce]), ("sig".into(), vec![Part::Signature])];
+        described.query = vec![("nonce".into(), parts("{nonce}")), ("sig".into(), parts("{signature}"))];
         let request = check(&described, "k");
         let target = "/v1/x?b=2&a=1&nonce=00000000-0000-0000-0000-000000000007";
         let signature = signed(format!("2026-11-21T08:00:00Z\n{target}").as_bytes(), b"k");

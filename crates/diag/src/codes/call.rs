@@ -27,6 +27,14 @@ codes! {
     REDIRECT_REFUSED = "SNW-2012", "A redirect was not followed";
     /// The operation cannot be turned into a request.
     NOT_CALLABLE = "SNW-2013", "The operation cannot be turned into a request";
+    /// The certificate has expired, or is not valid yet.
+    CERTIFICATE_EXPIRED = "SNW-2014", "The certificate has expired, or is not valid yet";
+    /// Nobody who is trusted vouches for the certificate.
+    CERTIFICATE_UNTRUSTED = "SNW-2015", "Nobody who is trusted vouches for the certificate";
+    /// The certificate is for another host.
+    CERTIFICATE_OTHER_HOST = "SNW-2016", "The certificate is for another host";
+    /// The client certificate is missing or refused.
+    CLIENT_CERTIFICATE = "SNW-2017", "The client certificate is missing or refused";
     /// The credential lacks a scope.
     SCOPE_MISSING = "SNW-2019", "The credential lacks a scope";
     /// The secret cannot be had.

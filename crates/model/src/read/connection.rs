@@ -12,7 +12,7 @@ use crate::{
 
 use super::fields::Fields;
 use super::reader::Reader;
-use super::{auth, owner};
+use super::{auth, owner, tls};
 
 pub(crate) static RESOURCE: Resource = Resource {
     kind: "Connection",
@@ -41,6 +41,7 @@ static CONNECTION: Record = Record {
         required("base_url", Shape::Url, "Where the system is. Paths of operations are put behind it.")
             .like("https://crm.example.com/v1"),
         auth::REQUIRED,
+        tls::FIELD,
         default("access", Shape::Word(Access::WORDS), "read", "What may be done with it."),
         optional(
             "budget",
@@ -131,6 +132,7 @@ pub(crate) fn read(root: &Node, reader: &mut Reader<'_>) -> Option<Connection> {
     }
     let connector = connector(fields, reader);
     let auth = auth::read(fields, base_url.as_deref(), reader);
+    let tls = tls::read(fields, auth.as_ref(), reader);
     let headers = headers(fields, reader);
     Some(Connection {
         name: ConnectionName::new(fields.said("name")?).ok()?,
@@ -138,6 +140,7 @@ pub(crate) fn read(root: &Node, reader: &mut Reader<'_>) -> Option<Connection> {
         owner: owner::read(fields.record("owner")?)?,
         base_url: base_url?,
         auth: auth?,
+        tls: tls?,
         access: fields.word("access")?,
         budget: fields.record("budget").and_then(|budget| budget.rate("rate")),
         concurrency_max: fields.positive("concurrency")?,

@@ -22,6 +22,7 @@ mod subscriber;
 mod subscription;
 #[cfg(test)]
 pub(crate) mod testing;
+mod tls;
 mod trigger;
 pub(crate) mod url;
 mod vendors;

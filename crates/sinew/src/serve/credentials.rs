@@ -32,7 +32,7 @@ fn referenced(snapshot: &Snapshot) -> BTreeSet<SecretRef> {
     let mut all = BTreeSet::new();
     for connection in snapshot.connections.values() {
         all.extend(connection.webhook_secret.iter().chain(&connection.webhook_token).cloned());
-        all.extend(connection.auth.secrets().into_iter().cloned());
+        all.extend(connection.auth.secrets().into_iter().chain(connection.tls.secrets()).cloned());
     }
     for channel in snapshot.channels.values() {
         all.extend(match &channel.kind {

@@ -3,9 +3,8 @@ use std::sync::Arc;
 use sinew_diag::codes::config;
 
 use crate::raw::Node;
-use crate::shape::{
-    FIELD, Field, HEADER, Record, Shape, Word, Words, default, one_of, optional, required, word, words,
-};
+use crate::read::reader::Reader;
+use crate::shape::{FIELD, Field, HEADER, Record, Shape, Words, default, one_of, optional, required, words};
 use crate::{
     Auth, HmacSigning, KeyEncoding, SignatureEncoding, SignatureHash, SignaturePart, TimestampFormat,
 };
@@ -13,77 +12,32 @@ use crate::{
 use super::{Fields, Login};
 
 pub(super) const FIELDS: &[Field] =
-    &[one_of("hmac", Shape::Record(&HMAC), "An HMAC over what the vendor says: every request is signed.")
-        .like("{ key: secret:pay/key, sign: [timestamp, method, target, body], headers: { X-Signature: [signature], X-Timestamp: [timestamp] } }")];
-
-const PARTS: Shape = Shape::List(&Shape::WordOr(PART_WORDS, &Shape::Record(&PART)));
+    &[one_of("hmac", Shape::Record(&HMAC), "An HMAC over what the vendor says: every request is signed.").like(
+        "{ key: secret:pay/key, signed: '{timestamp}{method}{target}{body}', headers: { X-Sign: '{signature}', X-Time: '{timestamp}' } }",
+    )];
 
 static HMAC: Record = Record {
     name: "hmac_signing",
-    doc: "An HMAC over what the vendor says: what is signed, with what, and where the signature goes.",
+    doc: "An HMAC over what the vendor says. Templates name parts of the request: `{method}`, `{host}`, `{path}`, `{query}`, `{query_sorted}`, `{target}` (path and query), `{url}`, `{body}`, `{body:sha256}` (its hash; `{body:sha512:base64}` likewise), `{header:Name}`; and `{timestamp}`, `{nonce}`, `{key_id}` and, in headers and the query, `{signature}`.",
     fields: &[&[
         required("key", Shape::Secret, "The key.").like("secret:pay/key"),
         default("key_encoding", Shape::Word(KeyEncoding::WORDS), "text", "How the key is written."),
         optional("key_id", Shape::Text, "The key's name, where the vendor wants it."),
         default("algorithm", Shape::Word(SignatureHash::WORDS), "sha256", "The hash."),
-        required("sign", PARTS, "What is signed, one part after the other.")
-            .like("[method, path, timestamp, { body_hash: sha256 }]"),
-        default("separator", Shape::Literal, "\"\"", "What stands between two parts.").like("\"\\n\""),
+        required("signed", Shape::Text, "What is signed: a template.")
+            .like("\"{method}\\n{path}\\n{timestamp}\\n{body:sha256}\""),
         default("encoding", Shape::Word(SignatureEncoding::WORDS), "hex", "How the signature is written."),
         default("timestamp", Shape::Word(TimestampFormat::WORDS), "seconds", "How the time is written."),
-        optional("headers", Shape::Table(&HEADER, &PARTS), "Headers, and what they hold.")
-            .like("{ X-Signature: [{ text: sha256= }, signature], X-Timestamp: [timestamp] }"),
-        optional("query", Shape::Table(&FIELD, &PARTS), "Query parameters, and what they hold.")
-            .like("{ sig: [signature] }"),
+        optional("headers", Shape::Table(&HEADER, &Shape::Text), "Headers, and what they hold: templates.")
+            .like("{ X-Signature: 'sha256={signature}', X-Timestamp: '{timestamp}' }"),
+        optional(
+            "query",
+            Shape::Table(&FIELD, &Shape::Text),
+            "Query parameters, and what they hold: templates.",
+        )
+        .like("{ sig: '{signature}' }"),
     ]],
 };
-
-static PART: Record = Record {
-    name: "signature_part",
-    doc: "A part of what is signed, or of what a header holds.",
-    fields: &[&[
-        one_of("text", Shape::Literal, "This text.").like("\"sha256=\""),
-        one_of("header", Shape::Name(&HEADER), "The value of this header of the request, or nothing."),
-        one_of("body_hash", Shape::Word(SignatureHash::WORDS), "A hash of the body."),
-        default(
-            "encoding",
-            Shape::Word(SignatureEncoding::WORDS),
-            "hex",
-            "How a hash of the body is written.",
-        ),
-    ]],
-};
-
-/// The words for parts, each with what it stands for.
-static PARTS_BY_WORD: &[(&str, SignaturePart)] = &[
-    ("method", SignaturePart::Method),
-    ("host", SignaturePart::Host),
-    ("path", SignaturePart::Path),
-    ("query", SignaturePart::Query),
-    ("query_sorted", SignaturePart::QuerySorted),
-    ("target", SignaturePart::Target),
-    ("url", SignaturePart::Url),
-    ("body", SignaturePart::Body),
-    ("timestamp", SignaturePart::Timestamp),
-    ("nonce", SignaturePart::Nonce),
-    ("key_id", SignaturePart::KeyId),
-    ("signature", SignaturePart::Signature),
-];
-
-static PART_WORDS: &[Word] = &[
-    word("method", "the method, in capitals"),
-    word("host", "host and port, as in the `Host` header"),
-    word("path", "the path, as it goes out"),
-    word("query", "the query without `?`, as it goes out"),
-    word("query_sorted", "the query with its pairs sorted"),
-    word("target", "path and query, as in the request's first line"),
-    word("url", "the whole URL"),
-    word("body", "the body, byte for byte"),
-    word("timestamp", "the time"),
-    word("nonce", "a text used once"),
-    word("key_id", "the key's name"),
-    word("signature", "the signature; only in headers and the query"),
-];
 
 words!(KeyEncoding {
     Text = "text", "its bytes are the text's";
@@ -111,34 +65,30 @@ words!(TimestampFormat {
 
 pub(super) fn read(login: &mut Login<'_, '_, '_>) -> Option<Auth> {
     let hmac = login.auth.record("hmac")?;
-    let sign = parts(hmac.items("sign"))?;
-    let headers = placed(hmac, "headers")?;
-    let query = placed(hmac, "query")?;
-    if sign.contains(&SignaturePart::Signature) {
-        let message = "`sign` names the signature, which is made of it";
-        login.reader.error(config::INVALID_VALUE, message, hmac.place("sign"));
+    let signed = hmac.node("signed").and_then(|node| template(node, login.reader));
+    let headers = placed(hmac, "headers", login.reader);
+    let query = placed(hmac, "query", login.reader);
+    let (signed, headers, query) = (signed?, headers?, query?);
+    if signed.contains(&SignaturePart::Signature) {
+        let message = "`signed` names the signature, which is made of it";
+        login.reader.error(config::INVALID_VALUE, message, hmac.place("signed"));
     }
-    let sends = |(_, parts): &(Arc<str>, Vec<SignaturePart>)| parts.contains(&SignaturePart::Signature);
-    if !headers.iter().chain(&query).any(sends) {
-        let message = "`hmac` sends its signature nowhere";
+    let placed: Vec<_> = headers.iter().chain(&query).map(|(_, parts)| parts).collect();
+    if !placed.iter().any(|parts| parts.contains(&SignaturePart::Signature)) {
+        let message = "`hmac` sends its `{signature}` nowhere";
         login.reader.error(config::MISSING_FIELD, message, hmac.place("headers"));
     }
-    let needs_id = sign.contains(&SignaturePart::KeyId)
-        || headers.iter().chain(&query).any(|(_, parts)| parts.contains(&SignaturePart::KeyId));
-    if needs_id && hmac.node("key_id").is_none() {
-        login.reader.error(
-            config::MISSING_FIELD,
-            "`hmac` has no `key_id`, which it sends",
-            hmac.place("key"),
-        );
+    let names_key = placed.iter().any(|parts| parts.contains(&SignaturePart::KeyId));
+    if (names_key || signed.contains(&SignaturePart::KeyId)) && hmac.node("key_id").is_none() {
+        let message = "`hmac` has no `key_id`, which it sends";
+        login.reader.error(config::MISSING_FIELD, message, hmac.place("key"));
     }
     Some(Auth::Hmac(Box::new(HmacSigning {
         key: hmac.secret("key")?,
         key_encoding: hmac.word("key_encoding")?,
         key_id: hmac.text("key_id"),
         algorithm: hmac.word("algorithm")?,
-        sign,
-        separator: hmac.node("separator").and_then(Node::text).map_or_else(|| Arc::from(""), Arc::from),
+        signed,
         encoding: hmac.word("encoding")?,
         timestamp: hmac.word("timestamp")?,
         headers,
@@ -147,25 +97,24 @@ pub(super) fn read(login: &mut Login<'_, '_, '_>) -> Option<Auth> {
 }
 
 /// What is placed in headers or the query.
-fn placed(hmac: Fields<'_>, name: &str) -> Option<Vec<(Arc<str>, Vec<SignaturePart>)>> {
+fn placed(
+    hmac: Fields<'_>,
+    name: &str,
+    reader: &mut Reader<'_>,
+) -> Option<Vec<(Arc<str>, Vec<SignaturePart>)>> {
     let entries = hmac.node(name).map_or(&[][..], Node::entries);
-    let read =
-        |entry: &crate::raw::Entry| Some((Arc::from(entry.name.as_str()), parts(entry.value.items())?));
-    entries.iter().map(read).collect()
+    entries
+        .iter()
+        .map(|entry| Some((Arc::from(entry.name.as_str()), template(&entry.value, reader)?)))
+        .collect()
 }
 
-fn parts(items: &[Node]) -> Option<Vec<SignaturePart>> {
-    items.iter().map(part).collect()
-}
-
-fn part(node: &Node) -> Option<SignaturePart> {
-    if let Some(text) = node.text() {
-        return PARTS_BY_WORD.iter().find(|(word, _)| *word == text).map(|(_, part)| part.clone());
+fn template(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<SignaturePart>> {
+    match SignaturePart::template(node.text()?) {
+        Ok(parts) => Some(parts),
+        Err(why) => {
+            reader.error(config::INVALID_VALUE, why, node.place.clone());
+            None
+        }
     }
-    let part = Fields::of(node, &PART);
-    Some(match part.alternative()? {
-        ("text", text) => SignaturePart::Text(Arc::from(text.text()?)),
-        ("header", name) => SignaturePart::Header(Arc::from(name.text()?)),
-        _ => SignaturePart::BodyHash(part.word("body_hash")?, part.word("encoding")?),
-    })
 }

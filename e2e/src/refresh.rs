@@ -222,9 +222,7 @@ impl Race {
     fn answers(&self) -> bool {
         let Some(server) = self.servers.iter().flatten().next() else { return false };
         let run = server.control().post("/v1/runs", &json!({ "flow": "use", "wait_ms": 3000 }));
-        let Some(run) = run.run() else { return false };
-        let shown = server.control().get(&format!("/v1/runs/{run}"));
-        shown.json()["status"].as_str() == Some("finished")
+        run.json()["end"]["status"] == "finished"
     }
 
     fn session(&self) -> Value {

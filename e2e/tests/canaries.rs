@@ -207,7 +207,7 @@ fn ended(server: &Server, runs: &[String]) {
     for run in runs {
         until("a run to end", PATIENCE, || {
             let shown = server.control().get(&format!("/v1/runs/{run}")).json();
-            is_final(shown["status"].as_str().unwrap_or_default()).then_some(())
+            is_final(shown["run"]["status"].as_str().unwrap_or_default()).then_some(())
         });
     }
 }
@@ -224,7 +224,7 @@ fn look_everywhere(server: &Server) {
         let items = control.get(list).json()["items"].as_array().cloned().unwrap_or_default();
         assert!(items.len() >= 5, "{list}: {items:?}");
         let id = |item: &Value| {
-            item["run"].as_str().filter(|_| kind == "runs").or(item["id"].as_str()).map(str::to_owned)
+            item["id"].as_str().map(str::to_owned)
         };
         paths.extend(items.iter().filter_map(id).map(|id| format!("/v1/{kind}/{id}")));
     }

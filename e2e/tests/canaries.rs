@@ -60,7 +60,7 @@ fn project(parrot: SocketAddr) -> String {
         ("client", "{ oauth2: { token_path: /token, client_id: c, client_secret: secret:in/environment } }"),
     ] {
         text.push_str(&format!(
-            "---\nkind: Connection\nname: {name}\nconnector: any@1\n{owner}\nbase_url: http://{parrot}\nauth: {auth}\n\
+            "---\nkind: Connection\nname: {name}\nconnector: any@1\n{owner}\nbase_url: http://{parrot}\nauth: {auth}\naccess: write\n\
              egress: {{ allow: [loopback] }}\ndeadlines: {{ connect: 1s, total: 2s }}\n---\nkind: Flow\nname: use-{name}\n{owner}\n\
              trigger: manual\non_dead: {{ alert: [ops] }}\nsteps:\n  - a: {{ call: {name}.put, retry: {{ attempts: 2, base: 10ms, max: 20ms }} }}\n"
         ));
@@ -223,9 +223,7 @@ fn look_everywhere(server: &Server) {
     for (list, kind) in [("/v1/runs", "runs"), ("/v1/dead", "dead")] {
         let items = control.get(list).json()["items"].as_array().cloned().unwrap_or_default();
         assert!(items.len() >= 5, "{list}: {items:?}");
-        let id = |item: &Value| {
-            item["id"].as_str().map(str::to_owned)
-        };
+        let id = |item: &Value| item["id"].as_str().map(str::to_owned);
         paths.extend(items.iter().filter_map(id).map(|id| format!("/v1/{kind}/{id}")));
     }
     for path in paths {

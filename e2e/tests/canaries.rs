@@ -2,6 +2,7 @@
 //! then all that Sinew has said or written is searched for them.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
@@ -59,20 +60,22 @@ fn project(parrot: SocketAddr) -> String {
         ("query", "{ api_key: { query: key, key: secret:in/query } }"),
         ("client", "{ oauth2: { token_path: /token, client_id: c, client_secret: secret:in/environment } }"),
     ] {
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "---\nkind: Connection\nname: {name}\nconnector: any@1\n{owner}\nbase_url: http://{parrot}\nauth: {auth}\naccess: write\n\
              egress: {{ allow: [loopback] }}\ndeadlines: {{ connect: 1s, total: 2s }}\n---\nkind: Flow\nname: use-{name}\n{owner}\n\
              trigger: manual\non_dead: {{ alert: [ops] }}\nsteps:\n  - a: {{ call: {name}.put, retry: {{ attempts: 2, base: 10ms, max: 20ms }} }}\n"
-        ));
+        );
     }
-    text.push_str(&format!(
+    let _ = write!(
+        text,
         "---\nkind: Connection\nname: idp\nconnector: any@1\n{owner}\nbase_url: ${{SANDBOX_URL}}/idp\nauth:\n  oauth2:\n    grant: authorization_code\n    \
          authorize_url: ${{SANDBOX_URL}}/idp/authorize\n    token_path: /token\n    client_id: sinew\n    client_secret: secret:idp/client\n    scopes: [items.read]\n\
          egress: {{ allow: [loopback] }}\ndeadlines: {{ connect: 1s, total: 2s }}\n---\nkind: Flow\nname: use-idp\n{owner}\ntrigger: manual\n\
          steps:\n  - a: {{ call: idp.get, retry: {{ attempts: 2, base: 10ms, max: 20ms }} }}\n\
          ---\nkind: Flow\nname: hooked\n{owner}\ntrigger: {{ webhook: {{ path: hooked, secret: secret:in/hook, verify: standard }} }}\nsteps:\n  - a: {{ map: trigger }}\n\
          ---\nkind: AlertChannel\nname: ops\nslack: {{ url: secret:in/slack }}\n"
-    ));
+    );
     text
 }
 

@@ -62,14 +62,14 @@ pub(crate) fn read(
     let ca = match tls.said("ca") {
         None => None,
         Some(text) if text.contains("-----BEGIN CERTIFICATE-----") => Some(Pem::Text(Arc::from(text))),
-        Some(text) => match SecretRef::new(text) {
-            Some(secret) => Some(Pem::Secret(secret)),
-            None => {
+        Some(text) => {
+            let Some(secret) = SecretRef::new(text) else {
                 let message = "`ca` is neither PEM (`-----BEGIN CERTIFICATE-----`) nor `secret:path/name`";
                 reader.error(config::INVALID_VALUE, message, tls.place("ca"));
                 return None;
-            }
-        },
+            };
+            Some(Pem::Secret(secret))
+        }
     };
     Some(TlsOptions { ca, identity, server_name: tls.text("server_name") })
 }

@@ -25,7 +25,8 @@ pub fn run(attempt: &ConnectorTry, shared: &Shared, output: &Output) -> Result<E
     let (connection, operation) = called(&snapshot, &attempt.call)?;
     let payload = input::payload("--input", attempt.input.as_deref())?;
     if attempt.dry_run {
-        return show(&preview(&connection, &operation, &payload).map_err(failed)?, output);
+        show(&preview(&connection, &operation, &payload).map_err(failed)?, output);
+        return Ok(Exit::Ok);
     }
     if operation.effect != Effect::Read {
         let what = if operation.effect == Effect::Write { "changes something" } else { "removes something" };
@@ -131,7 +132,7 @@ fn failed(failure: Failure) -> CliError {
 }
 
 /// The request as it would go out.
-fn show(request: &http::Request<bytes::Bytes>, output: &Output) -> Result<Exit, CliError> {
+fn show(request: &http::Request<bytes::Bytes>, output: &Output) {
     let line = format!("{} {}", request.method(), request.uri());
     let headers: Vec<_> = request
         .headers()
@@ -140,8 +141,7 @@ fn show(request: &http::Request<bytes::Bytes>, output: &Output) -> Result<Exit, 
         .collect();
     let body = String::from_utf8_lossy(request.body());
     output.answer(&json!({ "request": line, "headers": headers, "body": body }), || {
-        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
-        format!("{}\n{headers}\n{body}", output.tint(&line, Tint::Strong))
+        let headers: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        format!("{}\n{}\n\n{body}", output.tint(&line, Tint::Strong), headers.join("\n"))
     });
-    Ok(Exit::Ok)
 }

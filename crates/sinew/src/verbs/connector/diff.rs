@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -56,13 +57,11 @@ pub fn run(diff: &ConnectorDiff, output: &Output) -> Result<Exit, CliError> {
                     Severity::Harmless => ("harmless", Tint::Faint),
                 };
                 let at = if change.at.is_empty() { String::new() } else { format!("{} ", change.at) };
-                text.push_str(&format!("  {}  {at}{}\n", output.tint(word, tint), change.message));
+                let _ = writeln!(text, "  {}  {at}{}", output.tint(word, tint), change.message);
             }
         }
-        text.push_str(&format!(
-            "{}: {breaking} breaking, {doubtful} doubtful, {harmless} harmless",
-            counted(items.len(), "change")
-        ));
+        let all = counted(items.len(), "change");
+        let _ = write!(text, "{all}: {breaking} breaking, {doubtful} doubtful, {harmless} harmless");
         text
     });
     Ok(if breaking > 0 { Exit::Failed } else { Exit::Ok })

@@ -30,14 +30,13 @@ pub fn run(verb: ConnectorVerb, shared: &Shared, output: &Output) -> Result<Exit
 fn load(project: &InProject, output: &Output) -> Result<(Snapshot, Environment), CliError> {
     let environment = Environment::of_process(&project.env_file)?;
     let loaded = Folders::new(&project.project, environment.variables()).load();
-    match loaded.snapshot {
-        Some(snapshot) => Ok((snapshot, environment)),
-        None => {
-            output.tell(loaded.render(output.error_style()).trim_end());
-            let error = CliError::new(loaded.exit(), control::PROJECT_INVALID, "the project is not valid");
-            Err(error.help("name its folders with `--project`"))
-        }
-    }
+    let exit = loaded.exit();
+    let Some(snapshot) = loaded.snapshot else {
+        output.tell(loaded.render(output.error_style()).trim_end());
+        let error = CliError::new(exit, control::PROJECT_INVALID, "the project is not valid");
+        return Err(error.help("name its folders with `--project`"));
+    };
+    Ok((snapshot, environment))
 }
 
 /// A connector by its name, or by name and version.

@@ -98,7 +98,7 @@ fn list(connector: &Connector, find: Option<&str>, output: &Output) {
         }
         let mut table = Table::new(&["OPERATION", "EFFECT", "CALLS", "SUMMARY"]);
         for of in &all {
-            let effect = (word(of.effect).to_owned(), tint(of.effect));
+            let effect = (word(of.effect).to_owned(), Some(tint(of.effect)));
             let summary = plain(&of.summary);
             let summary = if of.deprecated { format!("(deprecated) {summary}") } else { summary };
             table.row([
@@ -135,11 +135,11 @@ fn word(effect: Effect) -> &'static str {
     }
 }
 
-fn tint(effect: Effect) -> Option<Tint> {
+fn tint(effect: Effect) -> Tint {
     match effect {
-        Effect::Read => Some(Tint::Good),
-        Effect::Write => Some(Tint::Odd),
-        Effect::Destructive => Some(Tint::Bad),
+        Effect::Read => Tint::Good,
+        Effect::Write => Tint::Odd,
+        Effect::Destructive => Tint::Bad,
     }
 }
 
@@ -292,12 +292,11 @@ fn plain(text: &str) -> String {
     while let Some((before, after)) = rest.split_once('<') {
         out.push_str(before);
         let is_tag = after.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/');
-        match after.split_once('>').filter(|_| is_tag) {
-            Some((_, behind)) => rest = behind,
-            None => {
-                out.push('<');
-                rest = after;
-            }
+        if let Some((_, behind)) = after.split_once('>').filter(|_| is_tag) {
+            rest = behind;
+        } else {
+            out.push('<');
+            rest = after;
         }
     }
     out.push_str(rest);

@@ -28,7 +28,7 @@ pub(in crate::verbs) enum Source {
     /// A file.
     File(PathBuf),
     /// A URL, and what it may be reached through.
-    Url(Uri, HttpClient),
+    Url(Box<(Uri, HttpClient)>),
 }
 
 impl Source {
@@ -52,16 +52,16 @@ impl Source {
             idle_max: 1,
             tls: Tls::new(Trust::default()),
         });
-        Ok(Self::Url(url, client))
+        Ok(Self::Url(Box::new((url, client))))
     }
 
     /// The description itself.
     pub(in crate::verbs) fn read(&self) -> Result<Vec<u8>, CliError> {
         match self {
             Self::File(path) => file(path).map_err(|e| CliError::file(path, &e)),
-            Self::Url(url, client) => fetch(client, url).map_err(|cause| {
+            Self::Url(at) => fetch(&at.1, &at.0).map_err(|cause| {
                 let mut error =
-                    CliError::new(Exit::Unreachable, control::UNREACHABLE, format!("{url}: {cause}"));
+                    CliError::new(Exit::Unreachable, control::UNREACHABLE, format!("{}: {cause}", at.0));
                 if cause.contains("--allow") {
                     error = error
                         .help("a description on your own network is fetched with `--allow loopback,private`");
@@ -90,7 +90,8 @@ impl Source {
                 }
                 file(&at).map_err(told)
             }
-            Self::Url(url, client) => {
+            Self::Url(base) => {
+                let (url, client) = &**base;
                 let at = follow(url, name).map_err(|e| e.to_string())?;
                 if !same_origin(url, &at) {
                     return Err("it is on another host than the description".to_owned());

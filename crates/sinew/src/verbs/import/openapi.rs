@@ -34,8 +34,8 @@ pub(super) fn read(source: &Source) -> Result<Imported, CliError> {
 /// A server's URL; one that is a path stands on the host that the description came from.
 fn absolute(url: &str, source: &Source) -> String {
     match source {
-        Source::Url(at, _) => {
-            sinew_connect::follow(at, url).map_or_else(|_| url.to_owned(), |url| url.to_string())
+        Source::Url(at) => {
+            sinew_connect::follow(&at.0, url).map_or_else(|_| url.to_owned(), |url| url.to_string())
         }
         Source::File(_) if url.starts_with('/') => format!("https://...{url}"),
         Source::File(_) => url.to_owned(),

@@ -272,7 +272,7 @@ pub(crate) fn note_vitals(core: &Core, state: &ConnectionState, at: Timestamp, f
     // 403 is about this call; the credential itself was recognised.
     let about_this_call =
         [codes::FORBIDDEN, codes::SCOPE_MISSING].iter().any(|code| *failure.code == *code.as_str());
-    let refused = failure.reason == Reason::Credential && !about_this_call;
+    let refused = matches!(failure.reason, Reason::Credential | Reason::Disconnected) && !about_this_call;
     let newly_refused = {
         let mut vitals = state.vitals.lock();
         vitals.last_failure = Some((at, failure.clone()));

@@ -201,6 +201,14 @@ impl Race {
             }
         });
         self.world.mend_one("idp");
+        // A run that still has to use its new token when the next round ends it would be refused twice, rightly.
+        for server in self.servers.iter().flatten() {
+            until("the runs of the round to end or to rest", PATIENCE, || {
+                let flow = server.control().get("/v1/flows").json()["items"][0].clone();
+                let count = |name: &str| flow[name].as_u64();
+                (count("queued") == Some(0) && count("running") == Some(0)).then_some(())
+            });
+        }
         if state == "lost" {
             self.report.reconnections += 1;
             until("an alert of the lost session", PATIENCE, || {

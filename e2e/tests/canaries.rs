@@ -65,7 +65,7 @@ fn project(parrot: SocketAddr) -> String {
             "---\nkind: Connection\nname: {name}\nconnector: any@1\n{owner}\nbase_url: http://{parrot}\nauth: {auth}\naccess: write\n\
              egress: {{ allow: [loopback] }}\ndeadlines: {{ connect: 1s, total: 2s }}\n---\nkind: Flow\nname: use-{name}\n{owner}\n\
              trigger: manual\non_dead: {{ alert: [ops] }}\nsteps:\n  - a: {{ call: {name}.get, retry: {{ attempts: 2, base: 10ms, max: 20ms }} }}\n"
-        ));
+        );
     }
     let _ = write!(
         text,

@@ -45,7 +45,7 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// Whether a line names something below this folder. `https://x.example/work/1` does not: a path begins there.
+/// Whether a line names something below this folder. The path of a URL does not: it stands behind a host.
 fn holds_path(line: &str, folder: &str) -> bool {
     line.match_indices(folder).any(|(at, _)| {
         let before = line[..at].chars().next_back();

@@ -21,6 +21,7 @@ mod clock;
 mod gate;
 mod health;
 mod kept;
+mod limits;
 mod login;
 mod mask;
 mod pace;

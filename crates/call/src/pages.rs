@@ -1,8 +1,8 @@
 use http::Uri;
-use sinew_connect::same_origin;
+use sinew_connect::{follow, same_origin};
 use sinew_diag::codes::call as codes;
 use sinew_mapping::{Expression, Limits, Moment, Scope};
-use sinew_model::{Attempt, Failure, Pagination, Reason};
+use sinew_model::{Attempt, Failure, NextCursor, Pagination, Reason};
 use sinew_stdx::Json;
 
 use crate::request::without_keys;
@@ -64,22 +64,26 @@ impl Pages {
         let mut request = self.request.clone();
         let Some(pagination) = &self.request.operation.pagination else { return Ok((request, None)) };
         let (field, value) = match (pagination, &self.from) {
-            (Pagination::Cursor { .. } | Pagination::Link { .. }, None) => return Ok((request, None)),
-            (Pagination::Link { .. }, Some(token)) => {
+            (Pagination::Cursor { .. } | Pagination::Link { .. } | Pagination::NextUrl { .. }, None) => {
+                return Ok((request, None));
+            }
+            (Pagination::Link { .. } | Pagination::NextUrl { .. }, Some(token)) => {
                 return self.linked(token).map(|target| (request, Some(target)));
             }
             (Pagination::Cursor { field, .. }, Some(token)) => (field, token.clone()),
             (Pagination::Page { field, first, .. }, from) => {
                 (field, from.clone().unwrap_or_else(|| Json::of(first)))
             }
-            (Pagination::Offset { field, .. }, from) => (field, from.clone().unwrap_or_else(|| Json::of(&0))),
+            (Pagination::Offset { field, first, .. }, from) => {
+                (field, from.clone().unwrap_or_else(|| Json::of(first)))
+            }
         };
         request.input =
             with_field(&request.input, field, &value).ok_or_else(|| self.broken("the input is no object"))?;
         Ok((request, None))
     }
 
-    /// The URL of a `Link` token. It came from outside, so it must lead to the connection's own system.
+    /// The URL of a token that is one. It came from outside, so it must lead to the connection's own system.
     fn linked(&self, token: &Json) -> Result<Uri, Failure> {
         let text: String = token.to().map_err(|_| self.broken("the token to resume from is no URL"))?;
         let target: Uri = text.parse().map_err(|_| self.broken("the link to the next page is no URL"))?;
@@ -105,21 +109,47 @@ impl Pages {
             }
         };
         let next = match pagination {
-            Pagination::Cursor { next, .. } => {
-                self.evaluate(next, &answer.value)?.filter(|next| !next.is_null() && next.as_str() != "\"\"")
+            Pagination::Cursor { next: NextCursor::Body(next), .. } => {
+                self.evaluate(next, &answer.value)?.filter(says_something)
+            }
+            Pagination::Cursor { next: NextCursor::Header(_), .. } => {
+                answer.cursor.clone().filter(says_something)
+            }
+            Pagination::NextUrl { next, .. } => {
+                match self.evaluate(next, &answer.value)?.filter(says_something) {
+                    Some(next) => Some(self.next_url(&next, answer)?),
+                    None => None,
+                }
             }
             _ if items.is_empty() => None,
+            Pagination::Page { more: Some(more), .. } | Pagination::Offset { more: Some(more), .. }
+                if !self.evaluate(more, &answer.value)?.is_some_and(|more| is_true(&more)) =>
+            {
+                None
+            }
             Pagination::Page { first, .. } => Some(Json::of(&self.number(*first)?.saturating_add(1))),
-            Pagination::Offset { .. } => Some(Json::of(&self.number(0)?.saturating_add(items.len() as u64))),
-            Pagination::Link { .. } => answer.next.as_ref().map(|next| {
-                let next = without_keys(next.clone(), &self.request.connection.auth);
-                Json::string(&next.to_string())
-            }),
+            Pagination::Offset { first, .. } => {
+                Some(Json::of(&self.number(*first)?.saturating_add(items.len() as u64)))
+            }
+            Pagination::Link { .. } => answer.next.as_ref().map(|next| self.token_of(next.clone())),
         };
         if next.is_some() && next == self.from {
             return Err(self.broken("the next page is the one just read"));
         }
         Ok(Page { items, next })
+    }
+
+    /// A URL as what to resume from, without credentials that it repeats.
+    fn token_of(&self, next: Uri) -> Json {
+        Json::string(&without_keys(next, &self.request.connection.auth).to_string())
+    }
+
+    /// The token of a URL that stands in a body, perhaps without its host.
+    fn next_url(&self, next: &Json, answer: &Answer) -> Result<Json, Failure> {
+        let broken = || self.broken("the link to the next page is no URL");
+        let text: String = next.to().map_err(|_| broken())?;
+        let next = follow(&answer.from, &text).map_err(|_| broken())?;
+        Ok(self.token_of(next))
     }
 
     /// The number that the page just read was asked for by.
@@ -142,6 +172,15 @@ impl Pages {
         let message = format!("the pages of `{}.{}`: {what}", request.connection.name, request.operation.id);
         Failure::new(Reason::Drift, codes::PAGES_BROKEN, message)
     }
+}
+
+/// Whether there is a cursor at all.
+fn says_something(next: &Json) -> bool {
+    !next.is_null() && next.as_str() != "\"\""
+}
+
+fn is_true(value: &Json) -> bool {
+    !matches!(value.as_str(), "false" | "null" | "0" | "\"\"" | "[]" | "{}")
 }
 
 /// An attempt that ended before anything was sent.

@@ -22,7 +22,7 @@ use crate::request::{self, Formed};
 use crate::respond::{self, Answer};
 use crate::send::{self, Reply, Turn, Unanswered};
 use crate::state::ConnectionState;
-use crate::{seen, told};
+use crate::{limits, seen};
 
 /// The longest pause that a system can impose on a connection at once.
 const PAUSE_MAX: Duration = Duration::from_mins(10);
@@ -137,12 +137,12 @@ impl Stages<'_> {
 
         let outcome = match exchanged {
             Ok(reply) => {
-                self.heed_limits(&reply);
                 let reply = trail.reply.insert(reply);
                 let connector = &self.state.connection.connector;
                 let used = &trail.used;
                 let masker = || masker(self.state, used);
                 let read = respond::read(self.plan, connector, reply, self.core.now(), masker);
+                self.heed_limits(reply, read.as_ref().err());
                 no_token.map_or(read, Err)
             }
             Err(unanswered) => Err(unanswered.failure),
@@ -187,11 +187,12 @@ impl Stages<'_> {
     }
 
     /// A limit that the system says is spent holds for the whole connection.
-    fn heed_limits(&self, reply: &Reply) {
-        let now = self.core.now();
+    fn heed_limits(&self, reply: &Reply, failure: Option<&Failure>) {
         let asked =
-            (reply.status == StatusCode::TOO_MANY_REQUESTS).then(|| told::retry_after(&reply.headers, now));
-        if let Some(pause) = asked.flatten().or_else(|| told::spent_for(&reply.headers, now)) {
+            failure.filter(|failure| failure.reason == Reason::RateLimited).and_then(|f| f.retry_after);
+        let habit = &self.state.connection.connector.limits;
+        let spent = || limits::spent_for(habit, &reply.headers, self.core.now());
+        if let Some(pause) = asked.or_else(spent) {
             self.state.gate.pause(pause.min(PAUSE_MAX));
         }
     }

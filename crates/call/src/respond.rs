@@ -9,14 +9,14 @@ use sinew_connect::{BodyError, follow};
 use sinew_contract::wire::File;
 use sinew_diag::codes::call as codes;
 use sinew_mapping::{Expression, Limits, Moment, Scope};
-use sinew_model::{Connector, DriftPolicy, Effect, ErrorShape, Failure, Reason};
+use sinew_model::{Connector, DriftPolicy, Effect, ErrorShape, Failure, NextCursor, Pagination, Reason};
 use sinew_stdx::{Json, Timestamp};
 
 use crate::mask::Masker;
 use crate::plan::Plan;
-use crate::recover::{classify, reason_of};
+use crate::recover::{Meaning, classify, reason_of};
 use crate::send::Reply;
-use crate::{challenge, told};
+use crate::{challenge, limits};
 
 /// How much of a system's own words is repeated.
 const WORDS_SHOWN: usize = 300;
@@ -30,6 +30,10 @@ pub(crate) struct Answer {
     pub(crate) next: Option<Uri>,
     /// How it departs from its contract, if it is used nevertheless.
     pub(crate) drift: Option<String>,
+    /// The cursor of the next page, if it stands in a header.
+    pub(crate) cursor: Option<Json>,
+    /// The URL that answered.
+    pub(crate) from: Uri,
 }
 
 /// What the reply means: the answer, or the failure that its status, its body or its contract makes of it.
@@ -41,17 +45,26 @@ pub(crate) fn read(
     masker: impl FnOnce() -> Masker,
 ) -> Result<Answer, Failure> {
     if !reply.status.is_success() {
-        return Err(refusal(plan, &connector.errors, reply, now, &masker()));
+        return Err(refusal(plan, connector, reply, now, &masker()));
     }
     let body = reply.body.as_ref().map_err(|error| no_body(plan, reply.status, error))?;
     let value =
         decode(reply.status, &reply.headers, body).map_err(|what| unusable(plan, reply.status, &what))?;
+    if connector.errors.when.as_ref().is_some_and(|when| holds(when, &value, now)) {
+        return Err(refusal(plan, connector, reply, now, &masker()));
+    }
     let drift = departs(plan, &value);
     match drift {
         Some(message) if connector.drift == DriftPolicy::Refuse => {
             Err(Failure::new(Reason::Drift, codes::DRIFT, message).status(reply.status.as_u16()))
         }
-        drift => Ok(Answer { value, next: next_link(&reply.from, &reply.headers), drift }),
+        drift => Ok(Answer {
+            value,
+            next: next_link(&reply.from, &reply.headers),
+            drift,
+            cursor: header_cursor(plan, &reply.headers),
+            from: reply.from.clone(),
+        }),
     }
 }
 
@@ -65,18 +78,23 @@ fn departs(plan: &Plan, value: &Json) -> Option<String> {
     Some(format!("the answer of `{}` departs from its contract: {}", plan.shown, shown.join("; ")))
 }
 
-/// A status that is no success, in the system's own words as far as it has any.
-fn refusal(plan: &Plan, errors: &ErrorShape, reply: &Reply, now: Timestamp, masker: &Masker) -> Failure {
-    let status = reply.status;
-    let spent = told::spent_for(&reply.headers, now);
-    let retry_after = told::retry_after(&reply.headers, now);
-    let mut meaning = classify(status.as_u16());
-    if status == StatusCode::FORBIDDEN && spent.is_some() {
-        // Some systems say "too often" with 403.
-        meaning = classify(StatusCode::TOO_MANY_REQUESTS.as_u16());
-    }
+/// An error, by its status or by what its body says, in the system's own words as far as it has any.
+fn refusal(plan: &Plan, connector: &Connector, reply: &Reply, now: Timestamp, masker: &Masker) -> Failure {
+    let (status, Connector { errors, limits, .. }) = (reply.status, connector);
+    let body = reply.body.as_ref().ok().and_then(|body| Json::parse(body).ok());
+    let spent = limits::spent_for(limits, &reply.headers, now);
+    let asked = limits::asked(limits, &reply.headers, body.as_ref(), now);
+    let login =
+        || errors.login.as_ref().zip(body.as_ref()).is_some_and(|(login, body)| holds(login, body, now));
+    let meaning = if limits::too_often(limits, status, body.as_ref(), spent, now) {
+        Meaning::TooOften
+    } else if login() {
+        Meaning::WhoAreYou
+    } else {
+        classify(status.as_u16())
+    };
     let (reason, code) = reason_of(meaning, plan.operation.effect != Effect::Read);
-    let words = reply.body.as_ref().ok().and_then(|body| words(errors, &reply.headers, body, now));
+    let words = body.as_ref().and_then(|body| words(errors, &reply.headers, body, now));
     let mut message = format!("`{}` answered {status}", plan.shown);
     if let Some(words) = words {
         let words = masker.text(&words).split_whitespace().collect::<Vec<_>>().join(" ");
@@ -87,22 +105,32 @@ fn refusal(plan: &Plan, errors: &ErrorShape, reply: &Reply, now: Timestamp, mask
     if reason == Reason::Credential {
         failure = challenge::explained(failure, &reply.headers, now);
     }
-    failure.retry_after = retry_after.or(spent.filter(|_| reason == Reason::RateLimited));
+    failure.retry_after = asked.or_else(|| spent.or(limits.pause).filter(|_| reason == Reason::RateLimited));
     failure
 }
 
+/// What an expression over a body gives; nothing if it fails.
+pub(crate) fn evaluate(expression: &Expression, body: &Json, now: Timestamp) -> Option<Json> {
+    let found = expression.evaluate(&Scope::root(body), Moment { now, seed: 0 }, &Limits::default());
+    found.ok().flatten().filter(|found| !found.is_null())
+}
+
+/// Whether an expression over a body counts as true: nothing, null, false, 0 and what is empty do not.
+pub(crate) fn holds(expression: &Expression, body: &Json, now: Timestamp) -> bool {
+    let found = evaluate(expression, body, now);
+    found.is_some_and(|found| !matches!(found.as_str(), "false" | "0" | "\"\"" | "[]" | "{}"))
+}
+
 /// The vendor's code and message, by the connector's expressions or by RFC 9457.
-fn words(errors: &ErrorShape, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Option<String> {
-    let json = Json::parse(body).ok()?;
+fn words(errors: &ErrorShape, headers: &HeaderMap, body: &Json, now: Timestamp) -> Option<String> {
     let evaluate = |expression: &Expression| {
-        let found = expression.evaluate(&Scope::root(&json), Moment { now, seed: 0 }, &Limits::default());
-        let found = found.ok().flatten().filter(|found| !found.is_null())?;
+        let found = evaluate(expression, body, now)?;
         Some(found.to::<String>().unwrap_or_else(|_| found.as_str().to_owned()))
     };
     let mut parts: Vec<String> =
         [&errors.code, &errors.message].into_iter().filter_map(|e| e.as_ref().and_then(evaluate)).collect();
     if parts.is_empty() && essence(headers).is_some_and(|kind| kind == "application/problem+json") {
-        let problem = json.to_value();
+        let problem = body.to_value();
         let text = |name: &str| problem.get(name).and_then(|v| v.as_str()).map(str::to_owned);
         parts.extend(["title", "detail"].into_iter().filter_map(text));
     }
@@ -187,6 +215,16 @@ fn form(text: &str) -> Json {
         }
     }
     Json::of(&object)
+}
+
+/// The cursor of the next page, if the operation's stands in a header.
+fn header_cursor(plan: &Plan, headers: &HeaderMap) -> Option<Json> {
+    match &plan.operation.pagination {
+        Some(Pagination::Cursor { next: NextCursor::Header(name), .. }) => {
+            Some(Json::string(headers.get(&**name)?.to_str().ok()?.trim()))
+        }
+        _ => None,
+    }
 }
 
 /// The target of `Link: <url>; rel="next"`.

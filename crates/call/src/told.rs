@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName};
 use sinew_stdx::{Timestamp, show_duration};
 
 /// The longest wait that a system is believed to mean.
-const WAIT_MAX: Duration = Duration::from_hours(24);
+pub(crate) const WAIT_MAX: Duration = Duration::from_hours(24);
 
 /// Headers that say how many calls are left, each with its partner that says when there are more.
 const LEFT_AND_RESET: [(HeaderName, HeaderName); 3] = [
@@ -50,7 +50,8 @@ pub(crate) fn clock_gap(headers: &HeaderMap, now: Timestamp) -> Option<ClockGap>
     (gap >= CLOCK_GAP_MIN).then_some(ClockGap { gap, ours_is_ahead })
 }
 
-fn date(text: &str) -> Option<Timestamp> {
+/// A date as HTTP writes it (RFC 9110, section 5.6.7).
+pub(crate) fn date(text: &str) -> Option<Timestamp> {
     let since_epoch = httpdate::parse_http_date(text).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
     Some(Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).ok()?))
 }
@@ -88,7 +89,7 @@ fn spent_policy(text: &str) -> Option<Duration> {
 }
 
 /// A reset in seconds from now, or as a Unix time in seconds or milliseconds: no wait lasts thirty years.
-fn reset_in(text: &str, now: Timestamp) -> Option<Duration> {
+pub(crate) fn reset_in(text: &str, now: Timestamp) -> Option<Duration> {
     let number: f64 = text.parse().ok()?;
     let at = if number > 1e12 {
         Timestamp::from_millis(number as i64)
@@ -100,7 +101,8 @@ fn reset_in(text: &str, now: Timestamp) -> Option<Duration> {
     Some(at.since(now).min(WAIT_MAX))
 }
 
-fn seconds(text: &str) -> Option<Duration> {
+/// So many seconds from now.
+pub(crate) fn seconds(text: &str) -> Option<Duration> {
     let seconds: f64 = text.parse().ok()?;
     (seconds >= 0.0).then(|| Duration::from_secs_f64(seconds.min(WAIT_MAX.as_secs_f64())))
 }

@@ -5,7 +5,7 @@ use sinew_contract::Schema;
 use sinew_contract::wire::{FieldManner, Manner};
 use sinew_mapping::{Expression, Mapping};
 
-use crate::{ConnectorId, OperationId, Operations, WebhookHabit};
+use crate::{ConnectorId, LimitHabit, OperationId, Operations, WebhookHabit};
 
 /// The operations of one kind of system in one version, and its habits.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub struct Connector {
     pub drift: DriftPolicy,
     /// How the system words its errors.
     pub errors: ErrorShape,
+    /// How the system limits how often it is called.
+    pub limits: LimitHabit,
     /// How the system sends webhooks.
     pub webhooks: Option<WebhookHabit>,
 }
@@ -215,11 +217,11 @@ pub enum Pagination {
         /// The items of a page.
         items: Expression,
         /// The next cursor; nothing, null or an empty string ends.
-        next: Expression,
+        next: NextCursor,
         /// The input field that carries it.
         field: Arc<str>,
     },
-    /// Pages are numbered; an empty page (or one shorter than `size`) ends.
+    /// Pages are numbered; an empty page ends.
     Page {
         /// The items of a page.
         items: Expression,
@@ -227,6 +229,8 @@ pub enum Pagination {
         field: Arc<str>,
         /// The first number.
         first: u64,
+        /// Whether another page follows, if the answer tells.
+        more: Option<Expression>,
     },
     /// The call says how many items to leave out; an empty page ends.
     Offset {
@@ -234,12 +238,32 @@ pub enum Pagination {
         items: Expression,
         /// The input field that carries the offset.
         field: Arc<str>,
+        /// Where counting begins.
+        first: u64,
+        /// Whether another page follows, if the answer tells.
+        more: Option<Expression>,
     },
     /// `Link: <url>; rel="next"` (RFC 8288).
     Link {
         /// The items of a page.
         items: Expression,
     },
+    /// The answer's body holds the URL of the next page, whole or without its host.
+    NextUrl {
+        /// The items of a page.
+        items: Expression,
+        /// The URL; nothing, null or an empty string ends.
+        next: Expression,
+    },
+}
+
+/// Where a cursor stands in an answer.
+#[derive(Clone, Debug)]
+pub enum NextCursor {
+    /// In the body.
+    Body(Expression),
+    /// In this header.
+    Header(Arc<str>),
 }
 
 impl Pagination {
@@ -249,16 +273,21 @@ impl Pagination {
             Self::Cursor { items, .. }
             | Self::Page { items, .. }
             | Self::Offset { items, .. }
-            | Self::Link { items } => items,
+            | Self::Link { items }
+            | Self::NextUrl { items, .. } => items,
         }
     }
 }
 
-/// How a system words its errors: expressions over an error answer's body.
+/// How a system words its errors: expressions over an answer's body.
 #[derive(Clone, Debug, Default)]
 pub struct ErrorShape {
     /// The vendor's code.
     pub code: Option<Expression>,
     /// The vendor's words.
     pub message: Option<Expression>,
+    /// Whether an answer is an error although its status is a success.
+    pub when: Option<Expression>,
+    /// Whether an error says that the credential is not, or no longer, good.
+    pub login: Option<Expression>,
 }

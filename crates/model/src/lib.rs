@@ -11,10 +11,12 @@ mod connection;
 mod connector;
 mod description;
 mod flow;
+mod limits;
 mod name;
 mod operations;
 mod outcome;
 mod principal;
+mod profile;
 mod raw;
 mod read;
 mod shape;
@@ -34,11 +36,12 @@ pub use auth::{
 pub use channel::{AlertChannel, AlertKind, ChannelKind, EmailTls, UrlOrSecret};
 pub use connection::{Access, AddressKind, Breaker, Connection, Deadlines, Egress, Owner, SecretRef};
 pub use connector::{
-    BodyKind, BodyPart, Connector, DriftPolicy, Effect, ErrorShape, HttpBinding, Idempotency, Operation,
-    Pagination, Parameter, ParameterLocation, Probe,
+    BodyKind, BodyPart, Connector, DriftPolicy, Effect, ErrorShape, HttpBinding, Idempotency, NextCursor,
+    Operation, Pagination, Parameter, ParameterLocation, Probe,
 };
 pub use description::{Description, DescriptionError, DescriptionKind, Listed};
 pub use flow::{Flow, FlowLimits, FlowVersion, KeyPolicy, OnFailure, Priority};
+pub use limits::{Clock, Left, LimitHabit, ToldLimit, ToldWait, WaitSource};
 pub use name::{
     ChannelName, ConnectionName, ConnectorId, EventName, FlowName, InvalidName, OperationId, StepName,
     SubscriberName,
@@ -46,9 +49,14 @@ pub use name::{
 pub use operations::Operations;
 pub use outcome::{Attempt, Failure, Outcome, Reason, SeenMessage};
 pub use principal::{Principal, PrincipalKind, Trace};
-pub use read::{
-    SourceFile, flow_from_source, json_schema, json_schema_of, kinds, load, load_with, reference,
+pub use profile::{
+    Category, Example, ExampleDelivery, ExamplePages, Examples, Login, Means, Profile, Published, Server,
+    TokenLife,
 };
+pub use read::{
+    SourceFile, categories, flow_from_source, json_schema, json_schema_of, kinds, load, load_with, reference,
+};
+pub use shape::did_you_mean;
 pub use snapshot::Snapshot;
 pub use step::{
     Approve, Arm, Block, Branch, Call, Catch, Each, EachSource, Emit, FileFormat, Parallel, Reduce, Retry,

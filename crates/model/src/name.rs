@@ -123,9 +123,9 @@ pub(crate) fn word(text: &str) -> Result<(), InvalidName> {
 pub(crate) fn dotted(text: &str) -> Result<(), InvalidName> {
     check(
         text,
-        "use 1 to 63 letters, digits, `.`, `-` and `_`, starting with a letter",
+        "use 1 to 63 letters, digits, `.`, `-`, `_`, `/` and `:`, starting with a letter",
         |c| c.is_ascii_alphabetic(),
-        |c| c.is_ascii_alphanumeric() || ".-_".contains(c),
+        |c| c.is_ascii_alphanumeric() || ".-_/:".contains(c),
     )
 }
 

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::{
-    AlertChannel, ChannelName, Connection, ConnectionName, Connector, ConnectorId, Flow, FlowName,
+    AlertChannel, ChannelName, Connection, ConnectionName, Connector, ConnectorId, Flow, FlowName, Profile,
     Subscriber, SubscriberName,
 };
 
@@ -19,4 +19,6 @@ pub struct Snapshot {
     pub channels: BTreeMap<ChannelName, Arc<AlertChannel>>,
     /// Who is told of events.
     pub subscribers: BTreeMap<SubscriberName, Arc<Subscriber>>,
+    /// What is known of vendors. A project rarely has any; the catalog has nothing else.
+    pub profiles: BTreeMap<ConnectorId, Arc<Profile>>,
 }

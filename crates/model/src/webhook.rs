@@ -236,6 +236,8 @@ pub enum TimeUnit {
     Seconds,
     /// Milliseconds.
     Milliseconds,
+    /// Nothing: it is a timestamp as RFC 3339 writes it.
+    Timestamp,
 }
 
 /// How a system finds out whether a receiver is there and wants its events. It is answered without starting a run.

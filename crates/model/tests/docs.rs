@@ -82,7 +82,7 @@ fn the_schema_refuses_what_the_check_refuses() {
 fn every_kind_has_a_schema() {
     assert_eq!(
         kinds().collect::<Vec<_>>(),
-        ["Connection", "Connector", "Flow", "AlertChannel", "Subscriber"]
+        ["Connection", "Connector", "Flow", "AlertChannel", "Subscriber", "Profile"]
     );
     assert!(kinds().all(|kind| json_schema_of(kind).is_some()) && json_schema_of("Api").is_none());
 }

@@ -11,8 +11,8 @@ use sinew_mapping::Expression;
 use sinew_model::{
     Access, AddressKind, Auth, BodyKind, Breaker, ClientProof, Connection, ConnectionName, Connector,
     ConnectorId, Deadlines, DriftPolicy, Effect, Egress, Endpoints, ErrorShape, Grant, HttpBinding,
-    Idempotency, OAuth2, OAuthClient, Operation, OperationId, Owner, Parameter, ParameterLocation, Principal,
-    PrincipalKind, Priority, Probe, SecretRef, TlsOptions, Trace,
+    Idempotency, LimitHabit, OAuth2, OAuthClient, Operation, OperationId, Owner, Parameter, ParameterLocation,
+    Principal, PrincipalKind, Priority, Probe, SecretRef, TlsOptions, Trace,
 };
 use sinew_stdx::{ByteSize, Json};
 use sinew_vault::EnvironmentSecrets;
@@ -126,7 +126,12 @@ fn connection(url: &str) -> Connection {
             operations: [read()].into_iter().collect(),
             servers: Vec::new(),
             drift: DriftPolicy::Refuse,
-            errors: ErrorShape { code: expression("error.code"), message: expression("error.message") },
+            errors: ErrorShape {
+                code: expression("error.code"),
+                message: expression("error.message"),
+                ..ErrorShape::default()
+            },
+            limits: LimitHabit::default(),
             webhooks: None,
         }),
         owner: Owner { team: "t".into(), contact: "c".into(), runbook: "r".into() },

@@ -4,6 +4,7 @@
 
 mod credentials;
 mod fixture;
+mod habits;
 mod limits;
 mod outcomes;
 mod paging;

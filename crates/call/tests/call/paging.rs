@@ -1,7 +1,7 @@
 //! Long answers, page by page.
 
 use sinew_mapping::Expression;
-use sinew_model::{ApiKey, Auth, KeyLocation, Operation, Pagination};
+use sinew_model::{ApiKey, Auth, KeyLocation, NextCursor, Operation, Pagination};
 use sinew_stdx::Json;
 
 use crate::fixture::{Fixture, read, secret};
@@ -43,7 +43,11 @@ fn shown(pages: &[(&str, Option<&str>)]) -> Vec<(String, Option<String>)> {
 }
 
 fn cursor() -> Pagination {
-    Pagination::Cursor { items: expression("data"), next: expression("next"), field: "cursor".into() }
+    Pagination::Cursor {
+        items: expression("data"),
+        next: NextCursor::Body(expression("next")),
+        field: "cursor".into(),
+    }
 }
 
 fn cursor_pages(_: usize, request: &Arrived) -> crate::server::Act {
@@ -74,10 +78,10 @@ async fn numbered_pages_and_offsets_end_with_an_empty_page() {
         Some("2") => ok("[3]"),
         _ => ok("[]"),
     };
-    let page = Pagination::Page { items: expression("$"), field: "page".into(), first: 1 };
+    let page = Pagination::Page { items: expression("$"), field: "page".into(), first: 1, more: None };
     let all = [("[1,2]", Some("2")), ("[3]", Some("3")), ("[]", None)];
     assert_eq!(check(page, None, script).await, Ok(shown(&all)));
-    let offset = Pagination::Offset { items: expression("$"), field: "page".into() };
+    let offset = Pagination::Offset { items: expression("$"), field: "page".into(), first: 0, more: None };
     assert_eq!(check(offset, None, script).await, Ok(shown(&all)));
 }
 

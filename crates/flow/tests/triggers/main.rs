@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod alerts;
+mod catalog;
 mod clocks;
 mod deliveries;
 mod http;

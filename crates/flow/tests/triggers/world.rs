@@ -179,7 +179,7 @@ fn secret(name: &str) -> Option<String> {
         "SINEW_SECRET_HOOK_STANDARD" | "SINEW_SECRET_ALERTS_KEY" => "whsec_c2VjcmV0",
         "SINEW_SECRET_HOOK_MISSING" => return None,
         "SINEW_SECRET_SHOP_PASSWORD" => "shop-secret",
-        _ => "other",
+        _ => return Some(crate::catalog::secret(name).unwrap_or_else(|| "other".to_owned())),
     };
     Some(value.to_owned())
 }

@@ -46,7 +46,7 @@ static CONNECTION: Record = Record {
         optional(
             "budget",
             Shape::Record(&BUDGET),
-            "How often the account may be called, by everything that uses the connection together. Not limited if left out.",
+            "How often the account may be called, by everything that uses the connection together. Left out: what the connector says under `limits`, else without limit.",
         )
         .like("{ rate: 100/10s }"),
         default("concurrency", Shape::Count(1, 10_000), "50", "Calls under way at once."),
@@ -131,6 +131,7 @@ pub(crate) fn read(root: &Node, reader: &mut Reader<'_>) -> Option<Connection> {
         reader.error(config::INVALID_VALUE, "`base_url` holds a query", fields.place("base_url"));
     }
     let connector = connector(fields, reader);
+    let documented = connector.as_ref().and_then(|connector| connector.limits.rate);
     let auth = auth::read(fields, base_url.as_deref(), reader);
     let tls = tls::read(fields, auth.as_ref(), reader);
     let headers = headers(fields, reader);
@@ -142,7 +143,10 @@ pub(crate) fn read(root: &Node, reader: &mut Reader<'_>) -> Option<Connection> {
         auth: auth?,
         tls: tls?,
         access: fields.word("access")?,
-        budget: fields.record("budget").and_then(|budget| budget.rate("rate")),
+        budget: match fields.record("budget") {
+            Some(budget) => budget.rate("rate"),
+            None => documented,
+        },
         concurrency_max: fields.positive("concurrency")?,
         deadlines: fields.record("deadlines").map_or_else(|| Some(Deadlines::default()), deadlines)?,
         breaker: fields.record("breaker").map_or_else(|| Some(Breaker::default()), breaker)?,

@@ -5,7 +5,7 @@ use sinew_diag::{Diagnostic, Place, codes::config};
 
 use crate::raw::Node;
 use crate::shape::{
-    CONNECTOR_NAME, HEADER, OPERATION_ID, Record, Resource, Shape, VERSION, Words, default, optional,
+    CONNECTOR_NAME, Field, HEADER, OPERATION_ID, Record, Resource, Shape, VERSION, Words, default, optional,
     required, words,
 };
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
 };
 
 use super::fields::Fields;
+use super::limits::{self, LIMITS};
 use super::operation::{self, CORRECTION, OPERATION};
 use super::reader::{Names, Reader};
 use super::{challenge, parameters, source, subscription, verify};
@@ -49,40 +50,54 @@ operations:
 static CONNECTOR: Record = Record {
     name: "Connector",
     doc: "The operations of one kind of system in one version, and its habits.",
-    fields: &[&[
-        required("name", Shape::Name(&CONNECTOR_NAME), "Its name; connections say `name@version`.")
-            .like("sandbox-billing"),
-        required("version", Shape::Name(&VERSION), "Its version, as you write versions.").like("2026-11"),
-        default("description", Shape::Text, "", "What the system is, for people."),
-        optional(
-            "idempotency",
-            Shape::Name(&HEADER),
-            "The header by which the system recognises a repeated write. Without it writes other than PUT and DELETE act twice when sent twice.",
-        )
-        .like("Idempotency-Key"),
-        optional("errors", Shape::Record(&ERRORS), "How the system words its errors."),
-        optional("webhooks", Shape::Record(&WEBHOOKS), "How the system sends webhooks."),
-        optional(
-            "openapi",
-            Shape::Text,
-            "The vendor's API description (Swagger 2.0, OpenAPI 3), a file beside this one: each of its operations can be called.",
-        )
-        .like("stripe.openapi.json"),
-        optional(
-            "corrections",
-            Shape::Table(&OPERATION_ID, &Shape::Record(&CORRECTION)),
-            "What the description does not say of its operations, or says wrong, by their ids.",
-        )
-        .like("{ PostCharges: { probe: { call: GetCharges, found: 'data[0]' } } }"),
-        optional(
-            "drift",
-            Shape::Word(DriftPolicy::WORDS),
-            "What becomes of answers that depart from their contract: `refuse` unless a description says what they look like, which vendors rarely keep to; then `report`.",
-        ),
-        optional("operations", Shape::Table(&OPERATION_ID, &Shape::Record(&OPERATION)), "What can be called, by id.")
-            .like("{ getInvoice: { get: '/invoices/{id}' } }"),
-    ]],
+    fields: &[
+        &[
+            required("name", Shape::Name(&CONNECTOR_NAME), "Its name; connections say `name@version`.")
+                .like("sandbox-billing"),
+            required("version", Shape::Name(&VERSION), "Its version, as you write versions.").like("2026-11"),
+            default("description", Shape::Text, "", "What the system is, for people."),
+        ],
+        HABITS,
+        &[
+            optional(
+                "openapi",
+                Shape::Text,
+                "The vendor's API description (Swagger 2.0, OpenAPI 3), a file beside this one: each of its operations can be called.",
+            )
+            .like("stripe.openapi.json"),
+            optional(
+                "corrections",
+                Shape::Table(&OPERATION_ID, &Shape::Record(&CORRECTION)),
+                "What the description does not say of its operations, or says wrong, by their ids.",
+            )
+            .like("{ PostCharges: { probe: { call: GetCharges, found: 'data[0]' } } }"),
+            optional(
+                "drift",
+                Shape::Word(DriftPolicy::WORDS),
+                "What becomes of answers that depart from their contract: `refuse` unless a description says what they look like, which vendors rarely keep to; then `report`.",
+            ),
+            optional("operations", OPERATIONS, "What can be called, by id.")
+                .like("{ getInvoice: { get: '/invoices/{id}' } }"),
+        ],
+    ],
 };
+
+/// Operations by their ids.
+pub(crate) const OPERATIONS: Shape = Shape::Table(&OPERATION_ID, &Shape::Record(&OPERATION));
+
+/// What connectors have in common with the profiles from which they may begin.
+pub(crate) const HABITS: &[Field] = &[
+    optional(
+        "idempotency",
+        Shape::Name(&HEADER),
+        "The header by which the system recognises a repeated write. Without it writes other than PUT and DELETE act twice when sent twice.",
+    )
+    .like("Idempotency-Key"),
+    optional("errors", Shape::Record(&ERRORS), "How the system words its errors."),
+    optional("limits", Shape::Record(&LIMITS), "How often the system may be called, and how it says so.")
+        .like("{ rate: 100/10s }"),
+    optional("webhooks", Shape::Record(&WEBHOOKS), "How the system sends webhooks."),
+];
 
 words!(DriftPolicy {
     Refuse = "refuse", "the call fails";
@@ -91,10 +106,22 @@ words!(DriftPolicy {
 
 static ERRORS: Record = Record {
     name: "errors",
-    doc: "How the system words its errors: expressions over the body of an error answer.",
+    doc: "How the system words its errors: expressions over the body of an answer.",
     fields: &[&[
         optional("code", Shape::Expression, "The system's code.").like("error.code"),
         optional("message", Shape::Expression, "The system's words.").like("error.message"),
+        optional(
+            "when",
+            Shape::Expression,
+            "Whether an answer is an error although its status is a success.",
+        )
+        .like("ok = false"),
+        optional(
+            "login",
+            Shape::Expression,
+            "Whether an error says that the credential is not, or no longer, good.",
+        )
+        .like("error = 'token_revoked'"),
     ]],
 };
 
@@ -163,10 +190,11 @@ pub(crate) fn read(root: &Node, reader: &mut Reader<'_>) -> Option<Connector> {
             }
         }
     }
-    let errors = fields.record("errors").map(|errors| ErrorShape {
-        code: errors.node("code").and_then(|node| reader.expression(node, Names::Any)),
-        message: errors.node("message").and_then(|node| reader.expression(node, Names::Any)),
+    let errors = fields.record("errors").map(|errors| {
+        let mut read = |name: &str| errors.node(name).and_then(|node| reader.expression(node, Names::Any));
+        ErrorShape { code: read("code"), message: read("message"), when: read("when"), login: read("login") }
     });
+    let limits = limits::read(fields, reader);
     let webhooks = fields.record("webhooks").and_then(|webhooks| {
         let event = told(webhooks, "event", reader);
         let id = told(webhooks, "id", reader);
@@ -185,6 +213,7 @@ pub(crate) fn read(root: &Node, reader: &mut Reader<'_>) -> Option<Connector> {
         drift: fields.word("drift").unwrap_or(usual),
         operations: Operations::new(written, description),
         errors: errors.unwrap_or_default(),
+        limits,
         webhooks,
     })
 }

@@ -10,9 +10,11 @@ mod connector;
 mod fields;
 mod flow;
 mod keep;
+mod limits;
 mod operation;
 mod owner;
 mod parameters;
+mod profile;
 mod project;
 mod reader;
 mod source;
@@ -28,6 +30,7 @@ pub(crate) mod url;
 mod vendors;
 mod verify;
 
+pub use profile::categories;
 pub use project::{
     SourceFile, flow_from_source, json_schema, json_schema_of, kinds, load, load_with, reference,
 };
@@ -41,4 +44,5 @@ pub(crate) static RESOURCES: &[&Resource] = &[
     &flow::RESOURCE,
     &channel::RESOURCE,
     &subscriber::RESOURCE,
+    &profile::RESOURCE,
 ];

@@ -8,7 +8,7 @@ use crate::shape::{
     FIELD, Field, HEADER, NameShape, OPERATION_ID, OPERATION_PATH, Record, Shape, Word, Words, default,
     one_of, optional, required, word, words,
 };
-use crate::{BodyKind, Effect, HttpBinding, Idempotency, Operation, OperationId, Pagination};
+use crate::{BodyKind, Effect, HttpBinding, Idempotency, NextCursor, Operation, OperationId, Pagination};
 
 use super::fields::Fields;
 use super::parameters;
@@ -133,6 +133,7 @@ static PAGINATE: Record = Record {
             "The call says how many items to leave out; an empty page ends.",
         ),
         one_of("link", Shape::Record(&LINK), "The answer has `Link: <url>; rel=\"next\"` (RFC 8288)."),
+        one_of("next_url", Shape::Record(&NEXT_URL), "The answer's body has the URL of the next page."),
     ]],
 };
 static CURSOR: Record = Record {
@@ -140,8 +141,10 @@ static CURSOR: Record = Record {
     doc: "The answer holds a cursor for the next call.",
     fields: &[&[
         required("items", Shape::Expression, "The items of a page.").like("data"),
-        required("next", Shape::Expression, "The next cursor; nothing, null or an empty text ends.")
+        one_of("next", Shape::Expression, "The next cursor; nothing, null or an empty text ends.")
             .like("next_cursor"),
+        one_of("next_header", Shape::Name(&HEADER), "The header that has the next cursor.")
+            .like("X-Next-Page"),
         required("field", Shape::Name(&FIELD), "The input field that carries it.").like("cursor"),
     ]],
 };
@@ -152,14 +155,20 @@ static PAGE: Record = Record {
         required("items", Shape::Expression, "The items of a page.").like("data"),
         required("field", Shape::Name(&FIELD), "The input field that carries the number.").like("page"),
         default("first", Shape::Count(0, 1_000_000), "1", "The first page's number."),
+        MORE,
     ]],
 };
+const MORE: Field =
+    optional("more", Shape::Expression, "Whether another page follows. Left out: until a page is empty.")
+        .like("has_more");
 static OFFSET: Record = Record {
     name: "offset",
     doc: "The call says how many items to leave out.",
     fields: &[&[
         required("items", Shape::Expression, "The items of a page.").like("data"),
         required("field", Shape::Name(&FIELD), "The input field that carries the offset.").like("offset"),
+        default("first", Shape::Count(0, 1), "0", "Where counting begins."),
+        MORE,
     ]],
 };
 static LINK: Record = Record {
@@ -167,6 +176,16 @@ static LINK: Record = Record {
     doc: "The answer has a `Link` header.",
     fields: &[&[
         required("items", Shape::Expression, "The items of a page; `$` if the body is the list.").like("$")
+    ]],
+};
+
+static NEXT_URL: Record = Record {
+    name: "next_url",
+    doc: "The answer's body has the URL of the next page, whole or without its host. It leads to no other host.",
+    fields: &[&[
+        required("items", Shape::Expression, "The items of a page.").like("records"),
+        required("next", Shape::Expression, "The URL; nothing, null or an empty text ends.")
+            .like("links.next"),
     ]],
 };
 
@@ -322,16 +341,31 @@ fn schema(fields: Fields<'_>, name: &str, reader: &mut Reader<'_>) -> Option<Sch
 fn pagination(paginate: Fields<'_>, reader: &mut Reader<'_>) -> Option<Pagination> {
     let (name, _) = paginate.alternative()?;
     let kind = paginate.record(name)?;
-    let items = kind.node("items").and_then(|node| reader.expression(node, Names::Any));
+    let read = |name: &str, reader: &mut Reader<'_>| {
+        kind.node(name).and_then(|node| reader.expression(node, Names::Any))
+    };
+    let items = read("items", reader);
     match name {
         "cursor" => {
-            let next = kind.node("next").and_then(|node| reader.expression(node, Names::Any));
-            Some(Pagination::Cursor { items: items?, next: next?, field: kind.text("field")? })
+            let next = match kind.text("next_header") {
+                Some(header) => NextCursor::Header(header),
+                None => NextCursor::Body(read("next", reader)?),
+            };
+            Some(Pagination::Cursor { items: items?, next, field: kind.text("field")? })
         }
-        "page" => {
-            Some(Pagination::Page { items: items?, field: kind.text("field")?, first: kind.count("first")? })
-        }
-        "offset" => Some(Pagination::Offset { items: items?, field: kind.text("field")? }),
+        "page" => Some(Pagination::Page {
+            items: items?,
+            field: kind.text("field")?,
+            first: kind.count("first")?,
+            more: read("more", reader),
+        }),
+        "offset" => Some(Pagination::Offset {
+            items: items?,
+            field: kind.text("field")?,
+            first: kind.count("first")?,
+            more: read("more", reader),
+        }),
+        "next_url" => Some(Pagination::NextUrl { items: items?, next: read("next", reader)? }),
         _ => Some(Pagination::Link { items: items? }),
     }
 }

@@ -105,7 +105,7 @@ pub(crate) fn check_carrier(operation: &Operation, fields: Fields<'_>, reader: &
             | Pagination::Page { field, .. }
             | Pagination::Offset { field, .. },
         ) => field,
-        Some(Pagination::Link { .. }) | None => return,
+        Some(Pagination::Link { .. } | Pagination::NextUrl { .. }) | None => return,
     };
     if operation.http.body == BodyKind::None && !is_parameter(carrier) {
         reader.out.push(

@@ -10,7 +10,7 @@ use crate::{Description, Flow, FlowName, Snapshot, Trigger};
 
 use super::flow::ReadFlow;
 use super::reader::{Known, Reader};
-use super::{RESOURCES, channel, connection, connector, flow, subscriber};
+use super::{RESOURCES, channel, connection, connector, flow, profile, subscriber};
 
 /// At most so many findings are reported of one project.
 const FINDINGS_MAX: usize = 1_000;
@@ -82,6 +82,7 @@ pub fn load_with(
     project.read_connectors();
     project.read_channels();
     project.read_subscribers();
+    project.read_profiles();
     project.read_connections();
     let flows = project.read_flows();
     check_cycles(&flows, &mut project.out);
@@ -192,7 +193,8 @@ fn kinds_list() -> impl Iterator<Item = &'static str> + Clone {
 
 fn name_of(resource: &'static Resource, root: &Node) -> Option<(String, Place)> {
     let node = root.get("name")?;
-    let name = if std::ptr::eq(resource, &raw const connector::RESOURCE) {
+    let versioned = [&raw const connector::RESOURCE, &raw const profile::RESOURCE];
+    let name = if versioned.contains(&std::ptr::from_ref(resource)) {
         connector::id_of(root)?.to_string()
     } else {
         node.text()?.to_owned()
@@ -327,6 +329,13 @@ impl Project {
         let all = self.read(&channel::RESOURCE, |found, reader| channel::read(&found.root, reader));
         self.snapshot.channels =
             all.into_iter().map(|channel| (channel.name.clone(), Arc::new(channel))).collect();
+    }
+
+    fn read_profiles(&mut self) {
+        let all =
+            self.read(&profile::RESOURCE, |found, reader| profile::read(&found.root, &found.source, reader));
+        self.snapshot.profiles =
+            all.into_iter().map(|profile| (profile.connector.id.clone(), Arc::new(profile))).collect();
     }
 
     fn read_connections(&mut self) {

@@ -163,6 +163,7 @@ words!(KeyText {
 words!(TimeUnit {
     Seconds = "s", "seconds";
     Milliseconds = "ms", "milliseconds";
+    Timestamp = "timestamp", "nothing: it is a timestamp like `2026-11-21T08:00:00Z`";
 });
 
 /// Reads the field `verify`.

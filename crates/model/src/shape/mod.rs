@@ -9,7 +9,8 @@ mod suggest;
 pub(crate) use check::{check_record_node, check_resource, variant_of};
 pub(crate) use json_schema::{resource_schema, schema};
 pub(crate) use reference::reference;
-pub(crate) use suggest::{closest, did_you_mean};
+pub(crate) use suggest::closest;
+pub use suggest::did_you_mean;
 
 use crate::name::{self, ConnectorId, InvalidName};
 use crate::{FieldPath, Part};
@@ -174,7 +175,7 @@ pub(crate) struct NameShape {
 
 const RESOURCE_PATTERN: &str = "^[a-z][a-z0-9-]{0,62}$";
 const WORD_PATTERN: &str = "^[A-Za-z][A-Za-z0-9_]{0,62}$";
-const DOTTED_PATTERN: &str = "^[A-Za-z][A-Za-z0-9._-]{0,62}$";
+const DOTTED_PATTERN: &str = "^[A-Za-z][A-Za-z0-9._/:-]{0,62}$";
 
 macro_rules! name_shapes {
     ($($name:ident = $what:literal, $pattern:expr, $check:expr;)*) => {
@@ -193,6 +194,8 @@ name_shapes! {
     OPERATION_ID = "the id of an operation", WORD_PATTERN, name::word;
     EVENT_NAME = "the name of an event", DOTTED_PATTERN, name::dotted;
     CONNECTOR_ID = "a connector in one version", "^[a-z][a-z0-9-]{0,62}@[A-Za-z0-9._-]{1,63}$", connector_id;
+    LOGIN_NAME = "the name of a way to log in", "^[a-z][a-z0-9_-]{0,62}$", login_name;
+    VARIABLE = "a variable", "^[A-Z][A-Z0-9_]{0,62}$", variable;
     VERSION = "a version", "^[A-Za-z0-9._-]{1,63}$", version;
     CALLED = "a connection and one of its operations", "^[a-z][a-z0-9-]{0,62}\\.[A-Za-z][A-Za-z0-9_]{0,62}$", called;
     HEADER = "the name of a header", "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", header;
@@ -211,6 +214,20 @@ fn version(text: &str) -> Result<(), InvalidName> {
     let ok = (1..=63).contains(&text.len())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c));
     if ok { Ok(()) } else { invalid(text, "use 1 to 63 letters, digits, `.`, `-` and `_`") }
+}
+
+fn login_name(text: &str) -> Result<(), InvalidName> {
+    let ok = (1..=63).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c));
+    if ok { Ok(()) } else { invalid(text, "use small letters, digits, `-` and `_`, a letter first") }
+}
+
+fn variable(text: &str) -> Result<(), InvalidName> {
+    let ok = (1..=63).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_uppercase())
+        && text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+    if ok { Ok(()) } else { invalid(text, "use capitals, digits and `_`, a letter first") }
 }
 
 fn called(text: &str) -> Result<(), InvalidName> {

@@ -1,5 +1,6 @@
 //! The command line: what may be said, not what it does.
 
+mod catalog;
 mod connector;
 mod server;
 mod subscribers;
@@ -14,6 +15,7 @@ use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, Va
 use crate::error::CliError;
 use crate::output::Format;
 
+pub use catalog::{Catalog, CatalogList, CatalogShow};
 pub use connector::{
     ConnectorDiff, ConnectorShow, ConnectorTry, ConnectorVerb, Import, ImportKind, InProject, Reach,
 };
@@ -206,6 +208,9 @@ pub enum Verb {
     /// Look at connections.
     #[command(subcommand)]
     Connection(ConnectionVerb),
+    /// Look at what is known of vendors.
+    #[command(subcommand)]
+    Catalog(Catalog),
     /// Print the JSON Schema of resources, for editors.
     Schema {
         /// Of one kind only, such as `Flow`.
@@ -275,6 +280,12 @@ pub struct Init {
     /// What is in it.
     #[arg(long, value_enum, default_value = "webhook")]
     pub template: Template,
+    /// Begin from what is known of a vendor: `catalog:stripe`, or a file with a profile.
+    #[arg(long, value_name = "catalog:NAME|FILE", conflicts_with = "template")]
+    pub from: Option<String>,
+    /// With `--from`: the way to log in, one of those that `sinew catalog show` lists.
+    #[arg(long, value_name = "LOGIN", requires = "from")]
+    pub login: Option<String>,
 }
 
 /// What a new project has in it.
@@ -317,6 +328,8 @@ mod tests {
     fn common_lines_are_understood() {
         for line in [
             "sinew init my --template poll",
+            "sinew init --from catalog:stripe my --login key",
+            "sinew catalog list --find mail --category crm",
             "sinew validate a b --output json",
             "sinew serve examples/vendors examples/lead-intake --listen 127.0.0.1:0 --retention off --drain 5s",
             "sinew dev --sandbox",

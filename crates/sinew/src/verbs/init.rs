@@ -1,11 +1,15 @@
+use std::borrow::Cow;
 use std::path::Path;
 
 use serde_json::json;
+use sinew_catalog::Entry;
 use sinew_diag::codes::control;
 
 use crate::cli::{Init, Template};
 use crate::error::{CliError, Exit};
 use crate::output::Output;
+
+use super::catalog;
 
 macro_rules! files {
     ($($folder:literal: [$($name:literal),* $(,)?]),* $(,)?) => {
@@ -28,9 +32,12 @@ const EMPTY: &[(&str, &str)] = files! { "empty": ["README.md"] };
 
 /// Makes a project.
 pub fn run(init: &Init, output: &Output) -> Result<Exit, CliError> {
-    let files: Vec<(&str, &str)> = template(init.template).collect();
-    if let Some((name, _)) = files.iter().find(|(name, _)| init.dir.join(on_disk(name)).exists()) {
-        let path = init.dir.join(on_disk(name));
+    let files = match &init.from {
+        Some(from) => from_profile(&profile(from)?, init.login.as_deref())?,
+        None => template(init.template).map(owned).collect(),
+    };
+    if let Some((name, _)) = files.iter().find(|(name, _)| init.dir.join(&**name).exists()) {
+        let path = init.dir.join(&**name);
         return Err(CliError::new(
             Exit::Machine,
             control::FILE_FAILED,
@@ -39,16 +46,47 @@ pub fn run(init: &Init, output: &Output) -> Result<Exit, CliError> {
         .help("nothing was written; give a new folder"));
     }
     for (name, text) in &files {
-        write(&init.dir.join(on_disk(name)), text)?;
+        write(&init.dir.join(&**name), text)?;
     }
-    let names: Vec<&str> = files.iter().map(|(name, _)| on_disk(name)).collect();
+    let names: Vec<&str> = files.iter().map(|(name, _)| &**name).collect();
     output.answer(&json!({ "dir": init.dir.display().to_string(), "files": names }), || {
         let dir = init.dir.display();
         let go = if init.dir == Path::new(".") { String::new() } else { format!("  cd {dir}\n") };
-        let dev = if init.template == Template::Empty { "sinew dev" } else { "sinew dev --sandbox" };
+        let plain = init.template == Template::Empty || init.from.is_some();
+        let dev = if plain { "sinew dev" } else { "sinew dev --sandbox" };
         format!("a project in {dir}:\n  {}\n\nnext:\n{go}  sinew validate\n  {dev}", names.join("\n  "))
     });
     Ok(Exit::Ok)
+}
+
+/// A file's path within the project, and what is in it.
+type ProjectFile = (Cow<'static, str>, Cow<'static, str>);
+
+fn owned((name, text): (&'static str, &'static str)) -> ProjectFile {
+    (Cow::Borrowed(on_disk(name)), Cow::Borrowed(text))
+}
+
+/// The profile that `--from` names.
+fn profile(from: &str) -> Result<Entry, CliError> {
+    if let Some(name) = from.strip_prefix("catalog:") {
+        return catalog::find(name);
+    }
+    let text = std::fs::read_to_string(from).map_err(|e| {
+        CliError::file(Path::new(from), &e)
+            .help("`sinew catalog list` lists the systems that are known: `catalog:NAME`")
+    })?;
+    sinew_catalog::read(from, &text).map_err(|findings| catalog::not_valid(from, findings))
+}
+
+fn from_profile(entry: &Entry, login: Option<&str>) -> Result<Vec<ProjectFile>, CliError> {
+    let logins: Vec<&str> = entry.profile.logins.iter().map(|login| &*login.name).collect();
+    if let Some(login) = login.filter(|login| !logins.contains(login)) {
+        return Err(CliError::usage(format!("`{}` has no login `{login}`", entry.name))
+            .help(format!("there are {}", logins.join(", "))));
+    }
+    let files = sinew_catalog::project(entry, login).into_iter();
+    let files = files.map(|file| (Cow::Owned(file.path), Cow::Owned(file.text)));
+    Ok(files.chain(COMMON.iter().copied().map(owned)).collect())
 }
 
 fn template(of: Template) -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -84,6 +122,29 @@ mod tests {
     fn the_poll_asks_for_what_is_new_only() {
         let flow = POLL.iter().find(|(name, _)| name.starts_with("flows/")).unwrap().1;
         assert!(flow.contains("with: { since: cursor,"), "{flow}");
+    }
+
+    #[test]
+    fn every_profile_begins_a_valid_project() {
+        for entry in sinew_catalog::all() {
+            let entry = entry.unwrap();
+            let folder = tempfile::tempdir().unwrap();
+            for (name, text) in from_profile(&entry, None).unwrap() {
+                write(&folder.path().join(&**name), &text).unwrap();
+            }
+            let loaded = Folders::new(&[folder.path().to_owned()], BTreeMap::new()).load();
+            let found = loaded.render(sinew_diag::Style::Plain);
+            assert!(loaded.snapshot.is_some() && loaded.findings.is_empty(), "{}\n{found}", entry.name);
+        }
+    }
+
+    #[test]
+    fn a_profile_that_is_not_known_is_said_so() {
+        let error = profile("catalog:strpe").unwrap_err();
+        assert!(error.message.contains("no profile `strpe`"), "{error:?}");
+        assert!(error.help.as_deref().is_some_and(|help| help.contains("stripe")), "{error:?}");
+        let entry = profile("catalog:stripe").unwrap();
+        assert!(from_profile(&entry, Some("nothing")).is_err() && from_profile(&entry, Some("key")).is_ok());
     }
 
     #[test]

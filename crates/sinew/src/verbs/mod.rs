@@ -5,6 +5,7 @@ mod approvals;
 mod approve;
 mod backup;
 mod cancel;
+mod catalog;
 mod completions;
 mod connect;
 mod connections;
@@ -77,6 +78,7 @@ pub fn run(cli: Cli, output: &Output, began: Instant) -> Result<Exit, CliError> 
         Verb::Backup { file } => waiting(backup::run(&client()?, &file, output))?,
         Verb::Secret(secret) => waiting(secret::run(secret, &shared, output))?,
         Verb::Vault(vault) => waiting(vault::run(vault, &shared, output))?,
+        Verb::Catalog(catalog) => catalog::run(&catalog, output),
         Verb::Schema { kind } => schema::run(kind.as_deref(), output),
         Verb::Map(map) => map::run(&map),
         Verb::Explain { code } => explain::run(code.as_deref(), output),

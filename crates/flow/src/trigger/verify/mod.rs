@@ -185,11 +185,7 @@ fn check_one(
     let tag = keys.iter().find_map(|key| key.fits(&given, &content)).ok_or(Unproven::Signature)?;
     let mut valid_for = Duration::ZERO;
     if let (Some(time), Some(text)) = (&signature.timestamp, &timestamp) {
-        let counted: i64 = text.parse().map_err(|_| missing(&time.source))?;
-        let signed_s = match time.unit {
-            TimeUnit::Seconds => counted,
-            TimeUnit::Milliseconds => counted.div_euclid(1000),
-        };
+        let signed_s = seconds(time.unit, text).ok_or_else(|| missing(&time.source))?;
         is_recent(signed_s, time.tolerance, now)?;
         // Its timestamp may lie ahead, and it may come again until that is too old.
         valid_for = time.tolerance.saturating_mul(2);
@@ -205,6 +201,15 @@ fn check_one(
     // Without an id the signature itself tells a delivery from others.
     let by_tag = signature.timestamp.is_some() && signature.proof != Proof::Token;
     Ok(by_tag.then(|| Repeat { key: hex(&tag).into(), window: valid_for, valid_for }))
+}
+
+/// The Unix time of a timestamp, in seconds.
+fn seconds(unit: TimeUnit, text: &str) -> Option<i64> {
+    match unit {
+        TimeUnit::Seconds => text.parse().ok(),
+        TimeUnit::Milliseconds => text.parse::<i64>().ok().map(|ms| ms.div_euclid(1000)),
+        TimeUnit::Timestamp => text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_second),
+    }
 }
 
 fn by_id(id: &str, valid_for: Duration) -> Option<Repeat> {

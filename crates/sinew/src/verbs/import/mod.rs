@@ -105,12 +105,21 @@ impl Files {
         let write =
             |path: &Path, bytes: &[u8]| std::fs::write(path, bytes).map_err(|e| CliError::file(path, &e));
         write(&self.description, &imported.text)?;
-        if self.there_already {
-            return Ok(());
-        }
         let kind = match import.kind {
             ImportKind::Openapi => "openapi",
         };
+        if self.there_already {
+            // A connector that was written by hand, or began from the catalog, does not name a description yet.
+            let said =
+                std::fs::read_to_string(&self.connector).map_err(|e| CliError::file(&self.connector, &e))?;
+            let names_it =
+                said.lines().any(|line| line.starts_with(kind) && line[kind.len()..].starts_with(':'));
+            if names_it {
+                return Ok(());
+            }
+            let said = format!("{}\n{kind}: {}\n", said.trim_end(), self.referred);
+            return write(&self.connector, said.as_bytes());
+        }
         let mut yaml = String::new();
         let description = serde_json::to_string(&one_line(&imported.title)).unwrap_or_default();
         // Writing into a String does not fail.

@@ -130,7 +130,7 @@ mod tests {
             let entry = entry.unwrap();
             let folder = tempfile::tempdir().unwrap();
             for (name, text) in from_profile(&entry, None).unwrap() {
-                write(&folder.path().join(&**name), &text).unwrap();
+                write(&folder.path().join(name.as_ref()), &text).unwrap();
             }
             let loaded = Folders::new(&[folder.path().to_owned()], BTreeMap::new()).load();
             let found = loaded.render(sinew_diag::Style::Plain);

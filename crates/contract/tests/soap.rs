@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, clippy::needless_pass_by_value, reason = "a test that cannot go on fails")]
 
 use serde_json::{Value, json};
-use sinew_contract::soap::{Answer, Blame, Fault, Options, Password, SoapError, UsernameToken};
+use sinew_contract::soap::{
+    Answer, Blame, Fault, Options, Password, SecurityHeader, SoapError, UsernameToken,
+};
 use sinew_contract::wsdl::{NotAService, SoapVersion, Style, Wsdl};
 use sinew_contract::{Schema, xml};
 use sinew_stdx::Json;
@@ -318,9 +320,10 @@ fn who_calls_and_when_stands_in_the_header() {
         created: "2026-11-21T10:00:00Z",
     };
     let timestamp = Some(("2026-11-21T10:00:00Z", "2026-11-21T10:05:00Z"));
-    let options = Options { token: Some(token), timestamp, boundary: None };
-    let request = wsdl.request(&wsdl.operations[0], &Json::of(&json!({})), &options).unwrap();
-    let text = String::from_utf8(request.body).unwrap();
+    let request = wsdl.request(&wsdl.operations[0], &Json::of(&json!({})), &Options::default()).unwrap();
+    let message = SecurityHeader { token: Some(token), timestamp }.put_into(&request.body).unwrap();
+    xml::parse(&message).unwrap();
+    let text = String::from_utf8(message).unwrap();
     for part in [
         "<wsse:Username>ada</wsse:Username>",
         "#PasswordDigest\">ZGln<",
@@ -338,7 +341,7 @@ fn who_calls_and_when_stands_in_the_header() {
 fn large_binary_content_goes_beside_the_envelope() {
     let wsdl = taking(r#"<xs:sequence><xs:element name="file" type="xs:base64Binary"/></xs:sequence>"#);
     let input = Json::of(&json!({"file": "QUJD".repeat(1000)}));
-    let options = Options { boundary: Some("b"), ..Options::default() };
+    let options = Options { boundary: Some("b") };
     let request = wsdl.request(&wsdl.operations[0], &input, &options).unwrap();
     assert!(
         request.content_type.starts_with("multipart/related; type=\"application/xop+xml\""),

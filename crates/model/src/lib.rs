@@ -31,7 +31,7 @@ pub use auth::{
     ApiKey, Auth, AuthorizationCode, AwsSigV4, BasicLogin, ClientProof, Endpoints, Grant, HmacSigning,
     JwtAlgorithm, JwtBearer, JwtKey, KeyEncoding, KeyLocation, OAuth1, OAuth1Method, OAuth2, OAuthClient,
     ScopeIn, SessionKeep, SessionLogin, SessionSource, SessionValue, SignatureEncoding, SignatureHash,
-    SignaturePart, TimestampFormat, TokenExchange, TokenGiven,
+    SignaturePart, TimestampFormat, TokenExchange, TokenGiven, WsSecurity,
 };
 pub use channel::{AlertChannel, AlertKind, ChannelKind, EmailTls, UrlOrSecret};
 pub use connection::{Access, AddressKind, Breaker, Connection, Deadlines, Egress, Owner, SecretRef};

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use serde_json::{Map, Value};
-use sinew_contract::soap::{Answer, Options, Password, SoapError, UsernameToken};
+use sinew_contract::soap::{Answer, Options, Password, SecurityHeader, SoapError, UsernameToken};
 use sinew_contract::wsdl::{Operation, Style, Wsdl};
 use sinew_contract::xml::{self, Element, Node};
 use sinew_stdx::Json;
@@ -75,25 +75,26 @@ impl Pair<'_> {
             token.as_ref().and_then(|of| of.get(name)).and_then(Value::as_str).unwrap_or_default()
         };
         let times = security_times(&wanted);
-        let options = Options {
+        let header = SecurityHeader {
             token: token.as_ref().map(|_| UsernameToken {
                 username: text("username"),
                 password: Password::Text(text("password")),
                 created: times.first().map_or("", String::as_str),
             }),
             timestamp: (times.len() > 2).then(|| (times[0].as_str(), times[1].as_str())),
-            boundary: None,
         };
         // The other implementation sends what its description does not know; we send it if it is named whole.
         let request = loop {
-            match self.wsdl.request(self.operation, &Json::of(&input), &options) {
+            match self.wsdl.request(self.operation, &Json::of(&input), &Options::default()) {
                 Ok(request) => break request,
                 Err(SoapError::Input { path, message })
                     if message.starts_with("no such") && name_whole(&mut input, &path) => {}
                 Err(error) => return Err(error.to_string()),
             }
         };
-        let found = xml::parse(&request.body).map_err(|error| format!("our XML: {error}"))?;
+        let body =
+            if token.is_some() { header.put_into(&request.body).ok_or("no header")? } else { request.body };
+        let found = xml::parse(&body).map_err(|error| format!("our XML: {error}"))?;
         let security = |root: &Element| {
             let header = root.elements().find(|of| &*of.name.local == "Header")?;
             header.elements().find(|of| &*of.name.local == "Security").cloned()

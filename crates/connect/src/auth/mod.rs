@@ -10,6 +10,7 @@ mod mask;
 mod oauth1;
 pub mod oauth2;
 mod session;
+mod ws_security;
 
 use std::sync::Arc;
 
@@ -66,6 +67,9 @@ pub enum AuthError {
     /// The machine gives no random numbers.
     #[error("the machine gives no random numbers")]
     NoRandomness,
+    /// A request whose body is no SOAP message.
+    #[error("WS-Security goes into SOAP messages, and the request's body is none")]
+    NotSoap,
     /// An endpoint that is no URL.
     #[error("`{0}` is not an http or https URL")]
     NoUrl(String),
@@ -129,6 +133,7 @@ impl Credential {
             Auth::OAuth1(oauth) => oauth1::credential(oauth, resolve).map(Some),
             Auth::AwsSigV4(aws) => aws_sigv4::credential(aws, resolve).map(Some),
             Auth::Hmac(signing) => hmac::credential(signing, resolve).map(Some),
+            Auth::WsSecurity(login) => ws_security::credential(login, resolve).map(Some),
             Auth::OAuth2(_) | Auth::Session(_) => Ok(None),
         }
     }

@@ -11,17 +11,12 @@ use crate::xsd::Types;
 use super::decode::Decoder;
 use super::encode::Encoder;
 use super::gathered::Gathered;
-use super::security::{self, UsernameToken};
 use super::tree::Tree;
 use super::{Answer, SoapError, fault, multipart};
 
 /// What is said in a request beside its input.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options<'a> {
-    /// Who calls.
-    pub token: Option<UsernameToken<'a>>,
-    /// When the message is made, and until when it holds.
-    pub timestamp: Option<(&'a str, &'a str)>,
     /// The boundary between parts, if binary content may be sent beside the envelope (MTOM). It must occur nowhere in it.
     pub boundary: Option<&'a str>,
 }
@@ -73,9 +68,6 @@ pub(super) fn write(
     encoder.beside = options.boundary.map(|_| Vec::new());
     body(&mut encoder, message, &value)?;
     let in_body = std::mem::take(&mut encoder.out);
-    let understand = format!("{soap}:mustUnderstand");
-    encoder.out =
-        security::header(&mut encoder.prefixes, options.token.as_ref(), options.timestamp, &understand);
     headers(&mut encoder, message, &value)?;
     let in_header = std::mem::take(&mut encoder.out);
     let header = if in_header.is_empty() {

@@ -21,7 +21,7 @@ use crate::xml::XmlError;
 
 pub use envelope::{Options, Request};
 pub use fault::{Blame, Fault};
-pub use security::{Password, UsernameToken};
+pub use security::{Password, SecurityHeader, UsernameToken};
 
 /// Why a message cannot be written or read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

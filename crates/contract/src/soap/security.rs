@@ -1,11 +1,21 @@
-//! Headers of WS-Security 1.0: who calls, and when.
+//! The header of WS-Security 1.0: who calls, and when.
 
-use crate::xml::{Prefixes, escape_attribute, escape_text, ns};
 use std::fmt::Write as _;
+
+use crate::xml::{escape_attribute, escape_text, ns};
 
 const PROFILE: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0";
 const ENCODING: &str =
     "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#Base64Binary";
+
+/// Who calls and when, to be put into a message that was written before: credentials are the last that a request gets.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SecurityHeader<'a> {
+    /// Who calls.
+    pub token: Option<UsernameToken<'a>>,
+    /// When the message was made, and until when it holds.
+    pub timestamp: Option<(&'a str, &'a str)>,
+}
 
 /// A user name and what proves it (UsernameToken Profile 1.0).
 #[derive(Clone, Copy, Debug)]
@@ -41,49 +51,63 @@ impl std::fmt::Debug for Password<'_> {
     }
 }
 
-/// The header. `timestamp`: when the message was made, and until when it holds.
-pub(super) fn header(
-    prefixes: &mut Prefixes,
-    token: Option<&UsernameToken<'_>>,
-    timestamp: Option<(&str, &str)>,
-    understand: &str,
-) -> String {
-    if token.is_none() && timestamp.is_none() {
-        return String::new();
+impl SecurityHeader<'_> {
+    /// The message with this header in it. None if the message is none of those that [`crate::soap`] writes.
+    pub fn put_into(&self, message: &[u8]) -> Option<Vec<u8>> {
+        let header = self.text();
+        let find = |wanted: &str| message.windows(wanted.len()).position(|bytes| bytes == wanted.as_bytes());
+        let body = find("<soap:Body")?;
+        let opened = find(OPENED).filter(|at| *at < body);
+        let (at, header) = match opened {
+            Some(at) => (at + OPENED.len(), header),
+            None => (body, format!("{OPENED}{header}</soap:Header>")),
+        };
+        let (before, after) = message.split_at_checked(at)?;
+        Some([before, header.as_bytes(), after].concat())
     }
-    let wsse = prefixes.of(ns::WSSE);
-    let wsu = prefixes.of(ns::WSU);
-    let mut text = format!("<{wsse}:Security {understand}=\"1\">");
-    if let Some((created, expires)) = timestamp {
-        let _ = write!(
-            text,
-            "<{wsu}:Timestamp {wsu}:Id=\"timestamp\"><{wsu}:Created>{}</{wsu}:Created><{wsu}:Expires>{}</{wsu}:Expires></{wsu}:Timestamp>",
-            escape_text(created),
-            escape_text(expires),
+
+    fn text(&self) -> String {
+        let mut text = format!(
+            "<wsse:Security xmlns:wsse=\"{}\" xmlns:wsu=\"{}\" soap:mustUnderstand=\"1\">",
+            ns::WSSE,
+            ns::WSU
         );
+        if let Some((created, expires)) = self.timestamp {
+            let _ = write!(
+                text,
+                "<wsu:Timestamp wsu:Id=\"timestamp\"><wsu:Created>{}</wsu:Created><wsu:Expires>{}</wsu:Expires></wsu:Timestamp>",
+                escape_text(created),
+                escape_text(expires),
+            );
+        }
+        if let Some(token) = &self.token {
+            token.write(&mut text);
+        }
+        text.push_str("</wsse:Security>");
+        text
     }
-    if let Some(token) = token {
-        let created = escape_text(token.created);
-        let (kind, password, nonce) = match token.password {
+}
+
+const OPENED: &str = "<soap:Header>";
+
+impl UsernameToken<'_> {
+    fn write(&self, text: &mut String) {
+        let (kind, password, nonce) = match self.password {
             Password::Text(text) => ("PasswordText", text, None),
             Password::Digest { digest, nonce } => ("PasswordDigest", digest, Some(nonce)),
         };
         let _ = write!(
             text,
-            "<{wsse}:UsernameToken {wsu}:Id=\"user\"><{wsse}:Username>{}</{wsse}:Username><{wsse}:Password Type=\"{}\">{}</{wsse}:Password>",
-            escape_text(token.username),
+            "<wsse:UsernameToken wsu:Id=\"user\"><wsse:Username>{}</wsse:Username><wsse:Password Type=\"{}\">{}</wsse:Password>",
+            escape_text(self.username),
             escape_attribute(&format!("{PROFILE}#{kind}")),
             escape_text(password),
         );
         if let Some(nonce) = nonce {
-            let _ = write!(
-                text,
-                "<{wsse}:Nonce EncodingType=\"{ENCODING}\">{}</{wsse}:Nonce>",
-                escape_text(nonce)
-            );
+            let nonce = escape_text(nonce);
+            let _ = write!(text, "<wsse:Nonce EncodingType=\"{ENCODING}\">{nonce}</wsse:Nonce>");
         }
-        let _ = write!(text, "<{wsu}:Created>{created}</{wsu}:Created></{wsse}:UsernameToken>");
+        let created = escape_text(self.created);
+        let _ = write!(text, "<wsu:Created>{created}</wsu:Created></wsse:UsernameToken>");
     }
-    let _ = write!(text, "</{wsse}:Security>");
-    text
 }

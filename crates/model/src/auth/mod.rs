@@ -8,6 +8,7 @@ mod hmac;
 mod oauth1;
 mod oauth2;
 mod session;
+mod ws_security;
 
 pub use api_key::{ApiKey, KeyLocation};
 pub use aws_sigv4::AwsSigV4;
@@ -19,6 +20,7 @@ pub use oauth2::{
     ScopeIn, TokenExchange, TokenGiven,
 };
 pub use session::{SessionKeep, SessionLogin, SessionSource, SessionValue};
+pub use ws_security::WsSecurity;
 
 use crate::SecretRef;
 
@@ -45,6 +47,8 @@ pub enum Auth {
     Session(Box<SessionLogin>),
     /// The client certificate of the connection's `tls` (RFC 8446, section 4.4.2).
     Certificate,
+    /// A user name token in the header of SOAP messages (WS-Security 1.0).
+    WsSecurity(Box<WsSecurity>),
 }
 
 impl Auth {
@@ -60,6 +64,7 @@ impl Auth {
             Self::AwsSigV4(aws) => aws.secrets(),
             Self::Hmac(hmac) => vec![&hmac.key],
             Self::Session(session) => session.secrets(),
+            Self::WsSecurity(login) => vec![&login.password],
         }
     }
 

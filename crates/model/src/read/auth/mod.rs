@@ -10,6 +10,7 @@ mod hmac;
 mod oauth1;
 mod oauth2;
 mod session;
+mod ws_security;
 
 use crate::Auth;
 use crate::shape::{Field, Record, Shape, Word, required, word};
@@ -58,6 +59,7 @@ schemes! {
     aws_sigv4
     hmac
     session
+    ws_security
 }
 
 /// Reads how a connection logs in.

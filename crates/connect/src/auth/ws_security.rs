@@ -26,7 +26,7 @@ pub(super) fn credential(login: &WsSecurity, resolve: Resolve<'_>) -> Result<Cre
         masks.push(Secret::new(escaped));
     }
     let signer = Header { login: login.clone(), password };
-    Ok(Credential { placements: Vec::new(), signer: Some(Arc::new(signer)), masks })
+    Ok(Credential { signer: Some(Arc::new(signer)), masks, ..Credential::none() })
 }
 
 #[derive(Debug)]

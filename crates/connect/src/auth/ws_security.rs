@@ -20,13 +20,14 @@ const VALIDITY: Duration = Duration::from_mins(5);
 
 pub(super) fn credential(login: &WsSecurity, resolve: Resolve<'_>) -> Result<Credential, AuthError> {
     let password = resolve(&login.password)?;
-    let mut masks = masks(&password);
+    let mut all = masks(&password);
+    // As it stands in the message, and in whatever repeats the message.
     let escaped = password.expose().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     if escaped != password.expose() {
-        masks.push(Secret::new(escaped));
+        all.extend(masks(&Secret::new(escaped)));
     }
     let signer = Header { login: login.clone(), password };
-    Ok(Credential { signer: Some(Arc::new(signer)), masks, ..Credential::none() })
+    Ok(Credential { signer: Some(Arc::new(signer)), masks: all, ..Credential::none() })
 }
 
 #[derive(Debug)]

@@ -60,13 +60,12 @@ fn spent(limit: &ToldLimit, headers: &HeaderMap, now: Timestamp) -> Option<Durat
         Left::Remaining(name) => number(text(headers, name)?)? < 1.0,
         Left::Used(used, of) => {
             let text_of_used = text(headers, used)?;
-            let (used, of) = match of {
-                Some(of) => (number(text_of_used)?, number(text(headers, of)?)?),
-                None => {
-                    let (used, of) = text_of_used.split_once('/')?;
-                    // Some put a name before it: `api-usage=18/5000`.
-                    (number(used.rsplit('=').next()?)?, number(of)?)
-                }
+            let (used, of) = if let Some(of) = of {
+                (number(text_of_used)?, number(text(headers, of)?)?)
+            } else {
+                let (used, of) = text_of_used.split_once('/')?;
+                // Some put a name before it: `api-usage=18/5000`.
+                (number(used.rsplit('=').next()?)?, number(of)?)
             };
             used >= of
         }

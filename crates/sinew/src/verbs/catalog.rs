@@ -27,11 +27,11 @@ pub(super) fn find(name: &str) -> Result<Entry, CliError> {
         let help = like.unwrap_or_else(|| "`sinew catalog list` lists those that there are".to_owned());
         return Err(CliError::usage(format!("there is no profile `{name}`")).help(help));
     };
-    found.map_err(|findings| not_valid(name, findings))
+    found.map_err(|findings| not_valid(name, &findings))
 }
 
 /// What is said of a profile that is not valid.
-pub(super) fn not_valid(name: &str, findings: Diagnostics) -> CliError {
+pub(super) fn not_valid(name: &str, findings: &Diagnostics) -> CliError {
     let shown: Vec<String> = findings.iter().take(5).map(ToString::to_string).collect();
     CliError::new(Exit::Failed, control::NO_PROJECT, format!("the profile `{name}` is not valid"))
         .help(shown.join("; "))

@@ -75,7 +75,7 @@ fn profile(from: &str) -> Result<Entry, CliError> {
         CliError::file(Path::new(from), &e)
             .help("`sinew catalog list` lists the systems that are known: `catalog:NAME`")
     })?;
-    sinew_catalog::read(from, &text).map_err(|findings| catalog::not_valid(from, findings))
+    sinew_catalog::read(from, &text).map_err(|findings| catalog::not_valid(from, &findings))
 }
 
 fn from_profile(entry: &Entry, login: Option<&str>) -> Result<Vec<ProjectFile>, CliError> {

@@ -1,5 +1,4 @@
 //! Every profile says what it must, and the projects that begin from it validate.
-#![expect(clippy::unwrap_used, reason = "a profile that is not valid fails the test")]
 
 use std::collections::{BTreeMap, BTreeSet};
 

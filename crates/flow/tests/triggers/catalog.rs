@@ -32,7 +32,7 @@ struct Vendor {
 }
 
 enum Signing {
-    Hmac(hmac::Key),
+    Hmac(Box<hmac::Key>),
     Token,
     Ed25519(Ed25519KeyPair),
     Ecdsa(EcdsaKeyPair),
@@ -61,7 +61,7 @@ fn key(proof: Proof) -> (Signing, String) {
                 Hash::Sha384 => hmac::HMAC_SHA384,
                 Hash::Sha512 => hmac::HMAC_SHA512,
             };
-            (Signing::Hmac(hmac::Key::new(algorithm, BYTES)), written(BYTES, key))
+            (Signing::Hmac(Box::new(hmac::Key::new(algorithm, BYTES))), written(BYTES, key))
         }
         Proof::PublicKey { algorithm: PublicKeyAlgorithm::Ed25519, key } => {
             let pair = Ed25519KeyPair::generate().unwrap();
@@ -165,7 +165,9 @@ impl Parcel<'_> {
                     let text = self.text();
                     let mut pairs: Vec<_> = text.split('&').filter_map(|pair| pair.split_once('=')).collect();
                     pairs.sort_unstable();
-                    pairs.iter().for_each(|(name, value)| write!(content, "{name}{value}").unwrap());
+                    for (name, value) in pairs {
+                        write!(content, "{name}{value}").unwrap();
+                    }
                 }
                 Part::Field(path) => content.push_str(&self.field(path, item)),
             }

@@ -109,7 +109,7 @@ impl Http {
     }
 }
 
-fn read(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answer {
+fn read(answer: Result<http::Response<ureq::Body>, ureq::Error>) -> Answer {
     match answer {
         Ok(mut answer) => {
             let status = answer.status().as_u16();

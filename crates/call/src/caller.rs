@@ -5,8 +5,10 @@ use std::time::Duration;
 use http::Uri;
 use sinew_connect::auth::{Credential, Moment};
 use sinew_connect::{Tls, Trust};
+use sinew_contract::Schema;
 use sinew_model::{
-    Attempt, Connection, ConnectionName, Failure, Operation, Outcome, Principal, Priority, Snapshot, Trace,
+    Asked, Attempt, BodyKind, Connection, ConnectionName, Failure, GraphQlBody, Operation, Outcome,
+    Principal, Priority, Snapshot, Trace,
 };
 use sinew_stdx::{Json, Random, Timestamp};
 use sinew_vault::SecretSource;
@@ -38,6 +40,8 @@ pub struct CallRequest {
     pub connection: Arc<Connection>,
     /// An operation of its connector.
     pub operation: Arc<Operation>,
+    /// What is asked of it, where that follows from what is read of its answer.
+    pub asks: Option<Arc<Asked>>,
     /// The input: an object with the operation's fields (null stands for one without any).
     pub input: Json,
     /// Who calls.
@@ -106,6 +110,25 @@ impl Core {
 
 /// An odd number far from small multiples of itself, so that neighbouring seeds share nothing (2^64 / golden ratio).
 const SPAN_STRIDE: u64 = 0x9E37_79B9_7F4A_7C15;
+
+impl CallRequest {
+    /// The body, if it is one of GraphQL.
+    pub(crate) fn graphql(&self) -> Option<&GraphQlBody> {
+        match (&self.operation.http.body, &self.asks) {
+            (BodyKind::GraphQl(_), Some(asked)) => Some(&asked.body),
+            (BodyKind::GraphQl(body), None) => Some(body),
+            _ => None,
+        }
+    }
+
+    /// What the answer must look like.
+    pub(crate) fn output(&self) -> Option<&Schema> {
+        match (&self.operation.http.body, &self.asks) {
+            (BodyKind::GraphQl(_), Some(asked)) => asked.output.as_ref(),
+            _ => self.operation.output.as_ref(),
+        }
+    }
+}
 
 impl Caller {
     /// A caller that has not called yet.

@@ -19,6 +19,7 @@ mod caller;
 mod challenge;
 mod clock;
 mod gate;
+mod graphql;
 mod health;
 mod kept;
 mod limits;

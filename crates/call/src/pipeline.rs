@@ -22,7 +22,7 @@ use crate::request::{self, Formed};
 use crate::respond::{self, Answer};
 use crate::send::{self, Reply, Turn, Unanswered};
 use crate::state::ConnectionState;
-use crate::{limits, seen};
+use crate::{graphql, limits, seen};
 
 /// The longest pause that a system can impose on a connection at once.
 const PAUSE_MAX: Duration = Duration::from_mins(10);
@@ -117,7 +117,9 @@ impl Stages<'_> {
 
         let mut exchanged = self.exchange(trail, &formed, &logged_in).await;
         let mut no_token = None;
-        let unknown_caller = |reply: &Reply| reply.status == StatusCode::UNAUTHORIZED;
+        let unknown_caller = |reply: &Reply| {
+            reply.status == StatusCode::UNAUTHORIZED || self.tells(reply).is_some_and(graphql::knows_nobody)
+        };
         if exchanged.as_ref().is_ok_and(unknown_caller) && authenticate::refused(self.state, &logged_in) {
             match self.log_in().await {
                 Ok(anew) => {
@@ -141,7 +143,7 @@ impl Stages<'_> {
                 let connector = &self.state.connection.connector;
                 let used = &trail.used;
                 let masker = || masker(self.state, used);
-                let read = respond::read(self.plan, connector, reply, self.core.now(), masker);
+                let read = respond::read(self.plan, self.call, connector, reply, self.core.now(), masker);
                 self.heed_limits(reply, read.as_ref().err());
                 no_token.map_or(read, Err)
             }
@@ -149,6 +151,12 @@ impl Stages<'_> {
         };
         self.settle(pass, outcome.as_ref().err());
         outcome
+    }
+
+    /// What GraphQL says in the body of a reply, whatever its status.
+    fn tells<'r>(&self, reply: &'r Reply) -> Option<&'r [u8]> {
+        self.call.graphql()?;
+        reply.body.as_deref().ok()
     }
 
     async fn log_in(&self) -> Result<LoggedIn, Failure> {
@@ -191,7 +199,8 @@ impl Stages<'_> {
         let asked =
             failure.filter(|failure| failure.reason == Reason::RateLimited).and_then(|f| f.retry_after);
         let habit = &self.state.connection.connector.limits;
-        let spent = || limits::spent_for(habit, &reply.headers, self.core.now());
+        let in_headers = || limits::spent_for(habit, &reply.headers, self.core.now());
+        let spent = || in_headers().or_else(|| self.tells(reply).and_then(graphql::spent_for));
         if let Some(pause) = asked.or_else(spent) {
             self.state.gate.pause(pause.min(PAUSE_MAX));
         }

@@ -108,7 +108,8 @@ impl Plan {
             }
             _ => None,
         };
-        let whole_body = matches!(&http.body, BodyKind::Json { part: BodyPart::Rest, .. });
+        let whole_body =
+            matches!(&http.body, BodyKind::Json { part: BodyPart::Rest, .. } | BodyKind::GraphQl(_));
         let splits_input = !(whole_body && http.parameters.is_empty() && path.len() == 1);
         let sent_always = sent_always(connection, operation).map_err(wrong)?;
         Ok(Self {
@@ -169,6 +170,7 @@ fn sent_always(connection: &Connection, operation: &Operation) -> Result<HeaderM
         // A form of parts names its boundary, which depends on the parts.
         BodyKind::None | BodyKind::Multipart { .. } => None,
         BodyKind::Form { .. } => Some("application/x-www-form-urlencoded"),
+        BodyKind::GraphQl(_) => Some("application/json"),
         BodyKind::Json { media_type, .. }
         | BodyKind::Text { media_type, .. }
         | BodyKind::File { media_type, .. } => Some(&**media_type),

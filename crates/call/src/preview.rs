@@ -18,6 +18,7 @@ pub fn preview(
     let call = CallRequest {
         connection: Arc::clone(connection),
         operation: Arc::clone(operation),
+        asks: None,
         input: input.clone(),
         principal: Principal::new(PrincipalKind::User, "preview"),
         trace: Trace { trace_id: 1, span_id: 1, sampled: false },

@@ -49,7 +49,7 @@ fn question(lost: &CallRequest, probe: &Probe, moment: Moment) -> Result<CallReq
         .with
         .evaluate(&scope, moment, &Limits::default())
         .map_err(|error| broken(lost, &format!("`with` failed: {error}")))?;
-    Ok(CallRequest { operation, input, idempotency_key: None, ..lost.clone() })
+    Ok(CallRequest { operation, asks: None, input, idempotency_key: None, ..lost.clone() })
 }
 
 fn broken(lost: &CallRequest, what: &str) -> Failure {

@@ -9,9 +9,13 @@ use sinew_connect::{BodyError, follow};
 use sinew_contract::wire::File;
 use sinew_diag::codes::call as codes;
 use sinew_mapping::{Expression, Limits, Moment, Scope};
-use sinew_model::{Connector, DriftPolicy, Effect, ErrorShape, Failure, NextCursor, Pagination, Reason};
+use sinew_model::{
+    Connector, DriftPolicy, Effect, ErrorShape, Failure, GraphQlBody, NextCursor, Pagination, Reason,
+};
 use sinew_stdx::{Json, Timestamp};
 
+use crate::CallRequest;
+use crate::graphql::{self, Said};
 use crate::mask::Masker;
 use crate::plan::Plan;
 use crate::recover::{Meaning, classify, reason_of};
@@ -39,21 +43,28 @@ pub(crate) struct Answer {
 /// What the reply means: the answer, or the failure that its status, its body or its contract makes of it.
 pub(crate) fn read(
     plan: &Plan,
+    call: &CallRequest,
     connector: &Connector,
     reply: &Reply,
     now: Timestamp,
     masker: impl FnOnce() -> Masker,
 ) -> Result<Answer, Failure> {
     if !reply.status.is_success() {
-        return Err(refusal(plan, connector, reply, now, &masker()));
+        return Err(refusal(plan, call, connector, reply, now, &masker()));
     }
     let body = reply.body.as_ref().map_err(|error| no_body(plan, reply.status, error))?;
-    let value =
-        decode(reply.status, &reply.headers, body).map_err(|what| unusable(plan, reply.status, &what))?;
-    if connector.errors.when.as_ref().is_some_and(|when| holds(when, &value, now)) {
-        return Err(refusal(plan, connector, reply, now, &masker()));
-    }
-    let drift = departs(plan, &value);
+    let value = match call.graphql() {
+        Some(asked) => said(plan, asked, reply.status, body, masker)?,
+        None => {
+            let value = decode(reply.status, &reply.headers, body)
+                .map_err(|what| unusable(plan, reply.status, &what))?;
+            if connector.errors.when.as_ref().is_some_and(|when| holds(when, &value, now)) {
+                return Err(refusal(plan, call, connector, reply, now, &masker()));
+            }
+            value
+        }
+    };
+    let drift = departs(plan, call, &value);
     match drift {
         Some(message) if connector.drift == DriftPolicy::Refuse => {
             Err(Failure::new(Reason::Drift, codes::DRIFT, message).status(reply.status.as_u16()))
@@ -69,8 +80,8 @@ pub(crate) fn read(
 }
 
 /// How an answer departs from its contract.
-fn departs(plan: &Plan, value: &Json) -> Option<String> {
-    let violations = plan.operation.output.as_ref()?.violations(value);
+fn departs(plan: &Plan, call: &CallRequest, value: &Json) -> Option<String> {
+    let violations = call.output()?.violations(value);
     if violations.is_empty() {
         return None;
     }
@@ -78,15 +89,60 @@ fn departs(plan: &Plan, value: &Json) -> Option<String> {
     Some(format!("the answer of `{}` departs from its contract: {}", plan.shown, shown.join("; ")))
 }
 
+/// The value in an answer of GraphQL, or the failure that it tells although its status is a success.
+fn said(
+    plan: &Plan,
+    asked: &GraphQlBody,
+    status: StatusCode,
+    body: &[u8],
+    masker: impl FnOnce() -> Masker,
+) -> Result<Json, Failure> {
+    let writes = plan.operation.effect != Effect::Read;
+    match graphql::read(asked, body, writes) {
+        Said::Value { value, beside: None } => Ok(value),
+        Said::Value { value, beside: Some(words) } => {
+            let words = bounded(&masker().text(&words));
+            tracing::warn!(operation = %plan.shown, %words, "the write is done, and errors stand beside its answer");
+            Ok(value)
+        }
+        Said::Failed { meaning, words, wait } => {
+            let (reason, code) = reason_of(meaning, writes);
+            let words = bounded(&masker().text(&words));
+            let message = format!("`{}` answered {status} with errors: {words}", plan.shown);
+            let failure = Failure::new(reason, code, message).status(status.as_u16());
+            Err(Failure { retry_after: wait.filter(|_| reason == Reason::RateLimited), ..failure })
+        }
+        Said::Nothing(what) => Err(unusable(plan, status, &what)),
+    }
+}
+
+/// A system's words on one line, as far as they are repeated.
+fn bounded(words: &str) -> String {
+    let line = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    line.chars().filter(|c| !c.is_control()).take(WORDS_SHOWN).collect()
+}
+
 /// An error, by its status or by what its body says, in the system's own words as far as it has any.
-fn refusal(plan: &Plan, connector: &Connector, reply: &Reply, now: Timestamp, masker: &Masker) -> Failure {
+fn refusal(
+    plan: &Plan,
+    call: &CallRequest,
+    connector: &Connector,
+    reply: &Reply,
+    now: Timestamp,
+    masker: &Masker,
+) -> Failure {
     let (status, Connector { errors, limits, .. }) = (reply.status, connector);
-    let body = reply.body.as_ref().ok().and_then(|body| Json::parse(body).ok());
+    let bytes = reply.body.as_ref().ok();
+    let told = bytes.filter(|_| call.graphql().is_some()).and_then(|body| graphql::refusal(body));
+    let body = bytes.and_then(|body| Json::parse(body).ok());
     let spent = limits::spent_for(limits, &reply.headers, now);
     let asked = limits::asked(limits, &reply.headers, body.as_ref(), now);
     let login =
         || errors.login.as_ref().zip(body.as_ref()).is_some_and(|(login, body)| holds(login, body, now));
-    let meaning = if limits::too_often(limits, status, body.as_ref(), spent, now) {
+    let meaning = if let Some(meaning) = told.as_ref().and_then(|told| told.meaning) {
+        // A code says more than a status.
+        meaning
+    } else if limits::too_often(limits, status, body.as_ref(), spent, now) {
         Meaning::TooOften
     } else if login() {
         Meaning::WhoAreYou
@@ -94,18 +150,20 @@ fn refusal(plan: &Plan, connector: &Connector, reply: &Reply, now: Timestamp, ma
         classify(status.as_u16())
     };
     let (reason, code) = reason_of(meaning, plan.operation.effect != Effect::Read);
-    let words = body.as_ref().and_then(|body| words(errors, &reply.headers, body, now));
+    let wait = told.as_ref().and_then(|told| told.wait);
+    let in_body = || body.as_ref().and_then(|body| words(errors, &reply.headers, body, now));
+    let words = told.map(|told| told.words).or_else(in_body);
     let mut message = format!("`{}` answered {status}", plan.shown);
     if let Some(words) = words {
-        let words = masker.text(&words).split_whitespace().collect::<Vec<_>>().join(" ");
         message.push_str(": ");
-        message.extend(words.chars().filter(|c| !c.is_control()).take(WORDS_SHOWN));
+        message.push_str(&bounded(&masker.text(&words)));
     }
     let mut failure = Failure::new(reason, code, message).status(status.as_u16());
     if reason == Reason::Credential {
         failure = challenge::explained(failure, &reply.headers, now);
     }
-    failure.retry_after = asked.or_else(|| spent.or(limits.pause).filter(|_| reason == Reason::RateLimited));
+    failure.retry_after =
+        asked.or_else(|| wait.or(spent).or(limits.pause).filter(|_| reason == Reason::RateLimited));
     failure
 }
 

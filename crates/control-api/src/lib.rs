@@ -13,6 +13,7 @@ pub mod path;
 mod problem;
 mod project;
 mod run;
+mod scopes;
 mod server;
 mod session;
 mod subscriber;
@@ -32,6 +33,7 @@ pub use run::{
     Approval, ApprovalList, Attempt, AttemptMessage, Decide, Failure, Run, RunDetail, RunEnd, RunEntry,
     RunPage, RunQuery, RunStart, RunStarted, RunWait, RunWatch,
 };
+pub use scopes::{GrantSource, LackingScopes, NeededScope, ScopeAdvice};
 pub use server::{Backup, BackupDone, Done, Health, Stats};
 pub use session::{LoggedOut, Login, Session};
 pub use subscriber::{

@@ -66,6 +66,11 @@ pub fn connection(name: &str) -> String {
     format!("{CONNECTIONS}/{name}")
 }
 
+/// The scopes of a connection.
+pub fn connection_scopes(name: &str) -> String {
+    format!("{CONNECTIONS}/{name}/scopes")
+}
+
 /// Logs in for a connection.
 pub fn connection_login(name: &str) -> String {
     format!("{CONNECTIONS}/{name}/login")

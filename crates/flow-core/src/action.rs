@@ -2,7 +2,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sinew_model::{ConnectionName, Failure, FileFormat, OperationId, Retry};
+use sinew_model::{Asked, ConnectionName, Failure, FileFormat, OperationId, Retry};
 use sinew_stdx::{Json, Timestamp};
 use sinew_store::RunId;
 
@@ -107,6 +107,8 @@ pub struct CallAction {
     pub pages_max: Option<NonZeroU32>,
     /// Send again when the outcome is unknown.
     pub at_least_once: bool,
+    /// What is asked for, where that follows from what is read of the answer.
+    pub asks: Option<Arc<Asked>>,
     /// The key under which the destination recognises a repetition.
     pub idempotency_key: Arc<str>,
     /// Attempts made before.

@@ -37,6 +37,7 @@ impl Machine {
             deadline: call.deadline,
             pages_max: call.pages_max,
             at_least_once: call.at_least_once,
+            asks: call.asks.clone(),
             idempotency_key: idempotency_key(run, item, name, edits + item_edits).into(),
             attempts_made: 0,
             uncertain: false,
@@ -57,9 +58,10 @@ impl Machine {
                 EachInput::Array(value.unwrap_or_else(|| Json::from_printed("[]")))
             }
             EachSource::Pages(call) => EachInput::Pages(Box::new(self.call(name, call, env, moment)?)),
-            EachSource::File { path, format } => {
-                EachInput::File { path: self.text(name, "`path`", path, env, moment)?, format: *format }
-            }
+            EachSource::File { path, format } => EachInput::File {
+                path: self.text(name, "`path`", path, env, moment)?,
+                format: format.clone(),
+            },
         };
         let roots = each.reads.root_names();
         let names = env.select(|name| roots.as_ref().is_none_or(|roots| roots.contains(&name)));

@@ -5,7 +5,7 @@ use sinew_contract::Schema;
 use sinew_contract::wire::{FieldManner, Manner};
 use sinew_mapping::{Expression, Mapping};
 
-use crate::{ConnectorId, LimitHabit, OperationId, Operations, WebhookHabit};
+use crate::{ConnectorId, GraphQlBody, LimitHabit, OperationId, Operations, WebhookHabit};
 
 /// The operations of one kind of system in one version, and its habits.
 #[derive(Clone, Debug)]
@@ -179,6 +179,8 @@ pub enum BodyKind {
         /// The `Content-Type`.
         media_type: Arc<str>,
     },
+    /// As a request of GraphQL, whose variables the input is.
+    GraphQl(Arc<GraphQlBody>),
     /// The file in one input field ([`sinew_contract::wire::File`]).
     File {
         /// The input field.

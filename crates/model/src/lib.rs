@@ -11,6 +11,7 @@ mod connection;
 mod connector;
 mod description;
 mod flow;
+mod graphql;
 mod limits;
 mod name;
 mod operations;
@@ -19,6 +20,7 @@ mod principal;
 mod profile;
 mod raw;
 mod read;
+mod scopes;
 mod shape;
 mod snapshot;
 mod step;
@@ -41,6 +43,7 @@ pub use connector::{
 };
 pub use description::{Description, DescriptionError, DescriptionKind, Listed};
 pub use flow::{Flow, FlowLimits, FlowVersion, KeyPolicy, OnFailure, Priority};
+pub use graphql::{Asked, GraphQlBody, PageSize};
 pub use limits::{Clock, Left, LimitHabit, ToldLimit, ToldWait, WaitSource};
 pub use name::{
     ChannelName, ConnectionName, ConnectorId, EventName, FlowName, InvalidName, OperationId, StepName,
@@ -56,11 +59,13 @@ pub use profile::{
 pub use read::{
     SourceFile, categories, flow_from_source, json_schema, json_schema_of, kinds, load, load_with, reference,
 };
+pub use scopes::{Lacking, ScopeAdvice, Use};
 pub use shape::did_you_mean;
+pub use sinew_records::Format as FileFormat;
 pub use snapshot::Snapshot;
 pub use step::{
-    Approve, Arm, Block, Branch, Call, Catch, Each, EachSource, Emit, FileFormat, Parallel, Reduce, Retry,
-    Step, StepKind, SubFlow, Wait,
+    Approve, Arm, Block, Branch, Call, Catch, Each, EachSource, Emit, Parallel, Reduce, Retry, Step,
+    StepKind, SubFlow, Wait,
 };
 pub use subscriber::Subscriber;
 pub use tls::{Pem, TlsOptions};

@@ -6,7 +6,7 @@ use sinew_diag::Place;
 use sinew_mapping::{Expression, Mapping, Reads};
 use sinew_stdx::{Backoff, Json};
 
-use crate::{ConnectionName, EventName, FlowName, OperationId, StepName};
+use crate::{Asked, ConnectionName, EventName, FileFormat, FlowName, OperationId, StepName};
 
 /// Steps one after another. The block's value is the value of its last step.
 ///
@@ -94,6 +94,8 @@ pub struct Call {
     pub pages_max: Option<NonZeroU32>,
     /// Send again when the outcome is unknown, although the destination may act twice.
     pub at_least_once: bool,
+    /// What is asked for, where that follows from what is read of the answer.
+    pub asks: Option<Arc<Asked>>,
 }
 
 /// How often to try. Only what may succeed later is retried (see the outcomes of the call pipeline).
@@ -184,15 +186,6 @@ pub enum EachSource {
         /// How it is written.
         format: FileFormat,
     },
-}
-
-/// How a file of records is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileFormat {
-    /// RFC 4180 with a header line; every field is a string.
-    Csv,
-    /// One JSON value a line.
-    Ndjson,
 }
 
 /// Folds values in any order: `with` stands over `acc`, the item and the block's value as `result`.

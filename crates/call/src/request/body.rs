@@ -4,10 +4,11 @@ use bytes::Bytes;
 use percent_encoding::utf8_percent_encode;
 use serde_json::value::RawValue;
 use sinew_contract::wire::{ENCODED, FieldManner, Fields, File, FileError, Multipart, Plain, push_field};
-use sinew_model::{BodyKind, BodyPart, Failure};
+use sinew_model::{BodyKind, BodyPart, Failure, GraphQlBody};
 use sinew_stdx::Json;
 
 use super::{misplaced, missing, no_structure};
+use crate::CallRequest;
 use crate::plan::{Piece, Place, Plan};
 
 /// JSON text as the owner of a body, so that it goes out without being copied.
@@ -20,13 +21,18 @@ impl AsRef<[u8]> for Text {
 }
 
 /// The body, and its media type if that depends on what is in it.
-pub(super) fn of(plan: &Plan, input: &Json, fields: &Fields<'_>) -> Result<(Bytes, Option<String>), Failure> {
+pub(super) fn of(
+    plan: &Plan,
+    call: &CallRequest,
+    fields: &Fields<'_>,
+) -> Result<(Bytes, Option<String>), Failure> {
     let body = match &plan.operation.http.body {
         BodyKind::None => {
             no_leftovers(plan, fields, None)?;
             Bytes::new()
         }
-        BodyKind::Json { part, .. } => json(plan, part, input, fields)?,
+        BodyKind::Json { part, .. } => json(plan, part, &call.input, fields)?,
+        BodyKind::GraphQl(body) => graphql(plan, call.graphql().unwrap_or(body), &call.input)?,
         BodyKind::Form { part, fields: manners } => form(plan, part, manners.as_deref(), fields)?,
         BodyKind::Multipart { part, media_type, fields: manners } => {
             let mut form = Multipart::default();
@@ -69,6 +75,28 @@ fn json(plan: &Plan, part: &BodyPart, input: &Json, fields: &Fields<'_>) -> Resu
             Ok(fields.get(field).map(|value| Bytes::from(value.get().to_owned())).unwrap_or_default())
         }
     }
+}
+
+/// The input as the variables of a request.
+fn graphql(plan: &Plan, body: &GraphQlBody, input: &Json) -> Result<Bytes, Failure> {
+    let Some(given) = Fields::of(input) else {
+        return Err(misplaced(plan, "the input is not an object with the operation's arguments"));
+    };
+    let sized = body.page.as_ref().filter(|page| {
+        let says = |field: &str| given.get(field).is_some_and(|value| value.get() != "null");
+        !says(&page.field) && !page.unless.as_deref().is_some_and(says)
+    });
+    let mut variables = String::with_capacity(input.as_str().len() + 16);
+    for (name, value) in given.iter() {
+        if sized.is_none_or(|page| name != &*page.field) {
+            push_field(&mut variables, name, value.get());
+        }
+    }
+    if let Some(page) = sized {
+        push_field(&mut variables, &page.field, &page.items.to_string());
+    }
+    variables.push_str(if variables.is_empty() { "{}" } else { "}" });
+    Ok(Bytes::from(format!("{}{variables}}}", body.head)))
 }
 
 fn form(

@@ -11,8 +11,8 @@ use sinew_mapping::Expression;
 use sinew_model::{
     Access, AddressKind, Auth, BodyKind, Breaker, ClientProof, Connection, ConnectionName, Connector,
     ConnectorId, Deadlines, DriftPolicy, Effect, Egress, Endpoints, ErrorShape, Grant, HttpBinding,
-    Idempotency, LimitHabit, OAuth2, OAuthClient, Operation, OperationId, Owner, Parameter, ParameterLocation,
-    Principal, PrincipalKind, Priority, Probe, SecretRef, TlsOptions, Trace,
+    Idempotency, LimitHabit, OAuth2, OAuthClient, Operation, OperationId, Owner, Parameter,
+    ParameterLocation, Principal, PrincipalKind, Priority, Probe, SecretRef, TlsOptions, Trace,
 };
 use sinew_stdx::{ByteSize, Json};
 use sinew_vault::EnvironmentSecrets;
@@ -77,6 +77,7 @@ impl Fixture {
         CallRequest {
             connection: Arc::new(self.connection.clone()),
             operation: Arc::new(operation),
+            asks: None,
             input: Json::parse(input.as_bytes()).unwrap(),
             principal: Principal::new(PrincipalKind::Flow, "lead-intake"),
             trace: Trace { trace_id: 0xabc, span_id: 1, sampled: true },

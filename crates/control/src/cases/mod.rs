@@ -6,6 +6,7 @@ pub(crate) mod dead_bulk;
 pub(crate) mod looks;
 pub(crate) mod project;
 pub(crate) mod runs;
+pub(crate) mod scopes;
 pub(crate) mod sessions;
 pub(crate) mod subscribers;
 mod words;

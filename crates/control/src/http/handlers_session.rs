@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use sinew_control_api as api;
 
-use crate::cases::sessions;
+use crate::cases::{scopes, sessions};
 use crate::{Control, Fault};
 
 type Answer<T> = Result<Json<T>, Fault>;
@@ -17,6 +17,16 @@ pub(crate) async fn connection_show(
     Path(name): Path<String>,
 ) -> Answer<api::Connection> {
     sessions::connection_show(&control, &name).await.map(Json)
+}
+
+/// What was granted to a connection against what the project uses it for.
+#[utoipa::path(get, path = "/v1/connections/{name}/scopes", tag = "project", params(("name" = String, Path)),
+    responses((status = 200, body = api::ScopeAdvice), (status = 404, body = api::Problem)))]
+pub(crate) async fn connection_scopes(
+    State(control): State<Control>,
+    Path(name): Path<String>,
+) -> Answer<api::ScopeAdvice> {
+    scopes::connection_scopes(&control, &name).await.map(Json)
 }
 
 /// Begins a log-in for a connection: somebody has to go to the URL of the answer.

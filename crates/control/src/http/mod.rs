@@ -68,6 +68,7 @@ fn routes() -> OpenApiRouter<Control> {
         .routes(routes!(handlers::flow_list))
         .routes(routes!(handlers::connection_list))
         .routes(routes!(handlers_session::connection_show))
+        .routes(routes!(handlers_session::connection_scopes))
         .routes(routes!(handlers_session::connection_login))
         .routes(routes!(handlers_session::connection_logout))
         .routes(routes!(handlers::emit))
@@ -178,6 +179,7 @@ mod tests {
             id(path::dead_replay("ID")),
             id(path::dead_discard("ID")),
             name(path::connection("NAME")),
+            name(path::connection_scopes("NAME")),
             name(path::connection_login("NAME")),
             name(path::connection_logout("NAME")),
         ];

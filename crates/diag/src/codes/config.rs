@@ -87,6 +87,10 @@ codes! {
     UNDO_NEVER = "SNW-1315", "An undo that never runs";
     /// A description of no use.
     DESCRIPTION = "SNW-1316", "A description of no use";
+    /// A field is read that the answer cannot have.
+    NOT_ANSWERED = "SNW-1317", "A field that the answer does not have";
+    /// A `select` that the schema does not allow.
+    SELECTION = "SNW-1318", "A selection that the schema does not allow";
     /// A signature that proves too little.
     UNSOUND_SIGNATURE = "SNW-1330", "A signature that proves too little";
 }

@@ -83,6 +83,7 @@ impl Performer {
         CallRequest {
             connection,
             operation,
+            asks: action.asks.clone(),
             input: action.input.clone(),
             principal: self.principal.clone(),
             trace: self.trace,

@@ -1,7 +1,6 @@
 //! The items of an `each` as a stream: from an array, a paginated read, or a file. Never all in memory as values.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
 use std::num::NonZeroU32;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -19,9 +18,6 @@ use super::{Performer, target};
 
 /// Records read ahead from a file.
 const READ_AHEAD: usize = 256;
-/// The longest record of a file: a line of NDJSON, a row of CSV.
-const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;
-const TOO_LONG: &str = "a record is longer than 16 MiB";
 
 /// A stream of numbered items that begins where progress says.
 pub(crate) struct Items {
@@ -239,8 +235,6 @@ fn inside_any(folders: &[PathBuf], path: &str) -> Result<PathBuf, Failure> {
     Err(refused)
 }
 
-type Records = mpsc::Sender<Result<Json, Failure>>;
-
 fn open_file(
     folders: &[PathBuf],
     path: &str,
@@ -250,80 +244,15 @@ fn open_file(
     let file = File::open(&real).map_err(|e| not_items(format!("`{path}` cannot be read: {e}")))?;
     let (sender, records) = mpsc::channel(READ_AHEAD);
     let name = path.to_owned();
-    tokio::task::spawn_blocking(move || match format {
-        FileFormat::Csv => read_csv(file, &name, &sender),
-        FileFormat::Ndjson => read_ndjson(file, &name, &sender),
+    tokio::task::spawn_blocking(move || {
+        for record in sinew_records::records(&format, file) {
+            let item = record.map_err(|error| not_items(format!("`{name}`: {error}")));
+            if sender.blocking_send(item).is_err() {
+                return;
+            }
+        }
     });
     Ok(records)
-}
-
-/// A file that gives so many bytes until it is told to go on: a quote that is never closed does not read all of it into
-/// memory.
-struct Bounded<R> {
-    file: R,
-    left: usize,
-}
-
-impl<R: Read> Read for Bounded<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.left == 0 {
-            return Err(io::Error::other(TOO_LONG));
-        }
-        let room = buffer.len().min(self.left);
-        let read = self.file.read(&mut buffer[..room])?;
-        self.left -= read;
-        Ok(read)
-    }
-}
-
-fn read_csv(file: impl Read, name: &str, sender: &Records) {
-    let mut reader = csv::ReaderBuilder::new().from_reader(Bounded { file, left: RECORD_BYTES_MAX });
-    let wrong =
-        |error: &csv::Error| Err(not_items(format!("`{name}` is not CSV with a header line: {error}")));
-    let header = match reader.headers() {
-        Ok(header) => header.clone(),
-        Err(error) => return drop(sender.blocking_send(wrong(&error))),
-    };
-    let mut record = csv::StringRecord::new();
-    loop {
-        reader.get_mut().left = RECORD_BYTES_MAX;
-        let item = match reader.read_record(&mut record) {
-            Ok(false) => return,
-            Ok(true) => {
-                let values: Vec<Json> = record.iter().map(Json::string).collect();
-                Ok(Json::object(header.iter().zip(&values)))
-            }
-            Err(error) => wrong(&error),
-        };
-        let failed = item.is_err();
-        if sender.blocking_send(item).is_err() || failed {
-            return;
-        }
-    }
-}
-
-fn read_ndjson(file: impl Read, name: &str, sender: &Records) {
-    let mut reader = BufReader::new(file);
-    let (mut line, mut number) = (Vec::new(), 0_u64);
-    loop {
-        line.clear();
-        number += 1;
-        let read = Read::take(&mut reader, RECORD_BYTES_MAX as u64).read_until(b'\n', &mut line);
-        let item = match read {
-            Ok(0) => return,
-            Ok(RECORD_BYTES_MAX) if !line.ends_with(b"\n") => {
-                Err(not_items(format!("line {number} of `{name}`: {TOO_LONG}")))
-            }
-            Ok(_) if line.trim_ascii().is_empty() => continue,
-            Ok(_) => Json::parse(&line)
-                .map_err(|e| not_items(format!("line {number} of `{name}` is not JSON: {e}"))),
-            Err(error) => Err(not_items(format!("`{name}` cannot be read: {error}"))),
-        };
-        let failed = item.is_err();
-        if sender.blocking_send(item).is_err() || failed {
-            return;
-        }
-    }
 }
 
 #[cfg(test)]
@@ -350,25 +279,5 @@ mod tests {
         for path in ["../x", "/etc/passwd", "a/../../x", "missing.csv"] {
             assert_eq!(&*inside(folder.path(), path).unwrap_err().code, "SNW-3012", "{path}");
         }
-    }
-
-    /// What comes of a file that begins so and then goes on for ever.
-    async fn check_endless(
-        read: impl Fn(Box<dyn Read + Send>, &str, &Records) + Send + 'static,
-        begin: &'static str,
-    ) {
-        let (sender, mut records) = mpsc::channel(READ_AHEAD);
-        let file = Box::new(begin.as_bytes().chain(io::repeat(b'x')));
-        let reading = tokio::task::spawn_blocking(move || read(file, "big", &sender));
-        let Some(Err(failure)) = records.recv().await else { panic!("it has no end") };
-        assert!(failure.message.contains(TOO_LONG), "{}", failure.message);
-        reading.await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_record_without_end_is_refused_at_the_limit() {
-        check_endless(read_csv, "a,b\n1,\"").await;
-        check_endless(read_csv, "a").await;
-        check_endless(read_ndjson, "\"").await;
     }
 }

@@ -117,6 +117,7 @@ impl Poller<'_> {
         let pages = self.around.engine.caller().pages(CallRequest {
             connection: Arc::clone(connection),
             operation,
+            asks: None,
             input: input.map_err(|e| unreadable(format!("the trigger's `with` failed: {e}")))?,
             principal: self.principal(),
             trace,

@@ -297,6 +297,7 @@ impl Keeper {
         let request = CallRequest {
             connection: Arc::clone(connection),
             operation: Arc::clone(&operation),
+            asks: None,
             input: input.map_err(|error| unreadable(&error.to_string()))?,
             principal: Principal::new(PrincipalKind::Node, "subscriptions"),
             trace: self.around.engine.new_trace(),

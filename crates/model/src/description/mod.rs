@@ -2,40 +2,53 @@
 //!
 //! A new kind of description is a file here, a variant of [`DescriptionKind`] and an arm in [`DescriptionKind::read`].
 
+mod graphql;
 mod openapi;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use crate::{Effect, Idempotency, Operation, OperationId};
+use sinew_contract::graphql::Missing;
+use sinew_mapping::Reads;
+
+use crate::{Asked, Effect, Idempotency, Operation, OperationId};
 
 /// By what a vendor describes an API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DescriptionKind {
     /// Swagger 2.0, OpenAPI 3.0 to 3.2.
     OpenApi,
+    /// A GraphQL schema: schema definition language, or the answer to introspection.
+    GraphQl,
 }
 
 impl DescriptionKind {
     /// Every kind.
-    pub const ALL: &'static [Self] = &[Self::OpenApi];
+    pub const ALL: &'static [Self] = &[Self::OpenApi, Self::GraphQl];
 
     /// The field of a connector that names such a description, and what follows `sinew import`.
     pub const fn word(self) -> &'static str {
         match self {
             Self::OpenApi => "openapi",
+            Self::GraphQl => "graphql",
         }
     }
 
     /// The kind that a file of this name holds.
-    pub fn of_file(_name: &str) -> Self {
-        Self::OpenApi
+    pub fn of_file(name: &str) -> Self {
+        let is = |ending: &str| name.ends_with(ending);
+        if is(".graphql") || is(".graphqls") || is(".gql") || is(".graphql.json") {
+            Self::GraphQl
+        } else {
+            Self::OpenApi
+        }
     }
 
     fn read(self, files: &Files) -> Result<Read, DescriptionError> {
         match self {
             Self::OpenApi => openapi::read(files),
+            Self::GraphQl => graphql::read(files),
         }
     }
 }
@@ -80,6 +93,23 @@ pub struct Listed {
 pub(crate) trait Published: Send + Sync {
     /// The operation of this id.
     fn operation(&self, id: &str) -> Option<Operation>;
+
+    /// What an operation is asked for if this is read of its answer (of each item of all pages), and what of that it does
+    /// not have; if it answers what it is asked for, and not all that it has.
+    fn asked(
+        &self,
+        _id: &str,
+        _reads: &Reads,
+        _all_pages: bool,
+        _partial: bool,
+    ) -> Option<(Asked, Vec<Missing>)> {
+        None
+    }
+
+    /// Has an operation ask for what its author selects.
+    fn selected(&self, _operation: &mut Operation, _select: &str) -> Result<(), String> {
+        Err("its answer is what the system gives; there is nothing to select".to_owned())
+    }
 }
 
 /// A description that was read.
@@ -183,6 +213,22 @@ impl Description {
         Some(Arc::clone(all.entry(operation.id.clone()).or_insert(operation)))
     }
 
+    /// What an operation is asked for if this is read of its answer, and what of that it does not have.
+    pub(crate) fn asked(
+        &self,
+        id: &str,
+        reads: &Reads,
+        all_pages: bool,
+        partial: bool,
+    ) -> Option<(Asked, Vec<Missing>)> {
+        self.published()?.asked(id, reads, all_pages, partial)
+    }
+
+    /// Has an operation ask for what its author selects.
+    pub(crate) fn selected(&self, operation: &mut Operation, select: &str) -> Result<(), String> {
+        self.published().map_or(Ok(()), |published| published.selected(operation, select))
+    }
+
     /// Lets go of what was read: what is used was made by now, and the rest can be made again.
     pub(crate) fn settle(&self) {
         *self.published.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -227,6 +273,7 @@ impl Files {
                 let path = beside(&self.path, name)?;
                 self.open(&path, open)
             }),
+            DescriptionKind::GraphQl => {}
         }
     }
 

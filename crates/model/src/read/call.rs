@@ -179,6 +179,7 @@ pub(crate) fn read(fields: Fields<'_>, found: &Found, with: sinew_mapping::Mappi
         deadline: fields.duration("deadline"),
         pages_max: if fields.knows("all_pages") { fields.positive("all_pages") } else { None },
         at_least_once: fields.knows("at_least_once") && fields.boolean("at_least_once"),
+        asks: None,
     })
 }
 

@@ -66,6 +66,12 @@ static CONNECTOR: Record = Record {
             )
             .like("stripe.openapi.json"),
             optional(
+                "graphql",
+                Shape::Text,
+                "The vendor's GraphQL schema, a file beside this one: each field of its query and mutation types can be called, and is asked for what flows read of it.",
+            )
+            .like("linear.graphql"),
+            optional(
                 "corrections",
                 Shape::Table(&OPERATION_ID, &Shape::Record(&CORRECTION)),
                 "What the description does not say of its operations, or says wrong, by their ids.",
@@ -176,7 +182,7 @@ pub(crate) fn read(root: &Node, reader: &mut Reader<'_>) -> Option<Connector> {
         reader.out.push(
             Diagnostic::error(config::MISSING_FIELD, "a connector without operations")
                 .at(root.place.clone())
-                .help("write them under `operations:`, or name the vendor's description: `openapi: FILE`"),
+                .help("write them under `operations:`, or name the vendor's description: `openapi: FILE`, `graphql: FILE`"),
         );
     }
     let mut operations = written(fields, description.as_deref(), reader);
@@ -243,7 +249,9 @@ fn written(
             reader.unknown(config::UNKNOWN_OPERATION, message, entry.name_place.clone(), &entry.name, names);
             continue;
         };
-        if let Some(operation) = operation::correct(&described, &entry.value, header.as_ref(), reader) {
+        if let Some(operation) =
+            operation::correct(&described, description, &entry.value, header.as_ref(), reader)
+        {
             operations.insert(operation.id.clone(), operation);
         }
     }

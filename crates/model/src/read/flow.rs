@@ -13,7 +13,7 @@ use super::fields::Fields;
 use super::reader::Reader;
 use super::step::StepReader;
 use super::step_shape::STEPS;
-use super::{keep, owner, trigger};
+use super::{asks, keep, owner, trigger};
 
 pub(crate) static RESOURCE: Resource = Resource {
     kind: "Flow",
@@ -154,6 +154,7 @@ pub(crate) fn read(root: &Node, source: &str, reader: &mut Reader<'_>) -> Option
         total = Reads::Everything;
     }
     keep::assign(&mut block, &Reads::nothing(), &total);
+    asks::assign(&mut block, &reader.known.connections, &total, &mut reader.out);
     let on_dead = fields.record("on_dead");
     let alerts = on_dead.map(|on_dead| alerts(on_dead, reader)).unwrap_or_default();
     let flow = Flow {

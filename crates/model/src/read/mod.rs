@@ -1,6 +1,7 @@
 //! Phase two: checked trees become the types of the snapshot. One module a resource, each with the table of its fields
 //! beside the code that reads them.
 
+mod asks;
 mod auth;
 mod call;
 mod challenge;
@@ -8,6 +9,7 @@ mod channel;
 mod connection;
 mod connector;
 mod fields;
+mod file;
 mod flow;
 mod keep;
 mod limits;

@@ -8,7 +8,9 @@ use crate::shape::{
     FIELD, Field, HEADER, NameShape, OPERATION_ID, OPERATION_PATH, Record, Shape, Word, Words, default,
     one_of, optional, required, word, words,
 };
-use crate::{BodyKind, Effect, HttpBinding, Idempotency, NextCursor, Operation, OperationId, Pagination};
+use crate::{
+    BodyKind, Description, Effect, HttpBinding, Idempotency, NextCursor, Operation, OperationId, Pagination,
+};
 
 use super::fields::Fields;
 use super::parameters;
@@ -56,8 +58,22 @@ pub(crate) static OPERATION: Record = Record {
 pub(crate) static CORRECTION: Record = Record {
     name: "correction",
     doc: "What the vendor's description does not say of an operation, or says wrong.",
-    fields: &[HABITS],
+    fields: &[HABITS, GRAPHQL],
 };
+
+const GRAPHQL: &[Field] = &[
+    optional(
+        "select",
+        Shape::Text,
+        "Of an operation of a GraphQL schema: what is asked for, if it does not follow from what flows read. Variables in it are further fields of the input.",
+    )
+    .like("'id variants(first: $count) { nodes { sku } }'"),
+    optional(
+        "partial",
+        Shape::Boolean,
+        "Of an operation of a GraphQL schema: errors beside data are no failure, and the value is `{ data, errors }`.",
+    ),
+];
 
 const HABITS: &[Field] = &[
     default("description", Shape::Text, "", "What it does, for people."),
@@ -246,6 +262,7 @@ pub(crate) fn read(
 /// What a correction makes of an operation of a description, its probe left out.
 pub(crate) fn correct(
     described: &Operation,
+    description: &Description,
     node: &Node,
     key_header: Option<&Arc<str>>,
     reader: &mut Reader<'_>,
@@ -263,6 +280,18 @@ pub(crate) fn correct(
     }
     if let Some(paginate) = fields.record("paginate") {
         operation.pagination = pagination(paginate, reader);
+    }
+    if let Some(select) = fields.text("select")
+        && let Err(cause) = description.selected(&mut operation, &select)
+    {
+        reader.out.push(
+            Diagnostic::error(config::SELECTION, cause)
+                .at(fields.place("select"))
+                .help("write it as in a GraphQL query: `id lines(first: 10) { nodes { sku } }`"),
+        );
+    }
+    if fields.node("partial").is_some() && fields.boolean("partial") {
+        operation.allow_partial();
     }
     operation.deadline = fields.duration("deadline");
     if fields.node("scopes").is_some() {

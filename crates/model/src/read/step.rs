@@ -323,7 +323,8 @@ impl<'r, 'k> StepReader<'r, 'k> {
             _ => {
                 let file = fields.record("file")?;
                 let path = file.node("path").and_then(|node| self.expression(node));
-                Some(EachSource::File { path: path?, format: file.word("format")? })
+                let format = super::file::read(file, self.reader);
+                Some(EachSource::File { path: path?, format: format? })
             }
         }
     }

@@ -1,12 +1,12 @@
 //! The tables of steps: one record a kind, told apart by its first field.
 
-use crate::FileFormat;
 use crate::shape::{
     EVENT_NAME, FLOW_NAME, Field, Record, STEP_NAME, Shape, Variants, Words, default, one_of, optional,
     required, words,
 };
 
 use super::call::{AT_LEAST_ONCE, CALL, PAGES, UNDO};
+use super::file;
 
 /// A list of steps, `- name: {...}` each.
 pub(crate) static STEPS: Shape = Shape::Named(&STEP_NAME, &Shape::Variants(&STEP));
@@ -160,14 +160,9 @@ pub(crate) static FILE: Record = Record {
             "Its path, relative to the project's folder; a text in quotes of its own.",
         )
         .like("'\"data/contacts.csv\"'"),
-        required("format", Shape::Word(FileFormat::WORDS), "How it is written."),
+        required("format", file::SHAPE, "How it is written.").like("csv"),
     ]],
 };
-
-words!(FileFormat {
-    Csv = "csv", "RFC 4180 with a header line; every field is a text";
-    Ndjson = "ndjson", "one JSON value a line";
-});
 
 pub(crate) static REDUCE: Record = Record {
     name: "reduce",

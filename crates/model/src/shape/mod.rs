@@ -199,6 +199,9 @@ name_shapes! {
     VERSION = "a version", "^[A-Za-z0-9._-]{1,63}$", version;
     CALLED = "a connection and one of its operations", "^[a-z][a-z0-9-]{0,62}\\.[A-Za-z][A-Za-z0-9_]{0,62}$", called;
     HEADER = "the name of a header", "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", header;
+    SEPARATOR = "one ASCII character", "^[\\x01-\\x7F]$", separator;
+    COLUMN_PLACES = "the first and last character of a column, like `1-10`", "^[1-9][0-9]{0,6}-[1-9][0-9]{0,6}$", column_places;
+    XML_PATH = "the name of an element, or the end of the path to it", "^[^/:\\s]+(/[^/:\\s]+)*$", xml_path;
     FIELD = "the name of a field", "^.+$", field;
     BODY_FIELD = "a field of a body, like `data.id`", "^[^.]+(\\.[^.]+)*$", body_field;
     SIGNED = "what is signed, like `{timestamp}.{body}`", "^.+$", signed;
@@ -244,6 +247,27 @@ fn header(text: &str) -> Result<(), InvalidName> {
 
 fn field(text: &str) -> Result<(), InvalidName> {
     if text.is_empty() { invalid(text, "it is empty") } else { Ok(()) }
+}
+
+fn separator(text: &str) -> Result<(), InvalidName> {
+    let ok = text.len() == 1 && text.is_ascii() && text != "\0";
+    if ok { Ok(()) } else { invalid(text, "use one ASCII character, like `;` or `\\t`") }
+}
+
+fn column_places(text: &str) -> Result<(), InvalidName> {
+    let place = |text: &str| text.parse::<u32>().ok().filter(|place| (1..10_000_000).contains(place));
+    let places = text.split_once('-').and_then(|(first, last)| Some((place(first)?, place(last)?)));
+    match places {
+        Some((first, last)) if first <= last => Ok(()),
+        Some(_) => invalid(text, "the first character comes before the last"),
+        None => invalid(text, "write the first and the last character, counted from 1, like `1-10`"),
+    }
+}
+
+fn xml_path(text: &str) -> Result<(), InvalidName> {
+    let name = |name: &str| !name.is_empty() && !name.contains([':', ' ', '\t', '\n']);
+    let ok = text.split('/').all(name);
+    if ok { Ok(()) } else { invalid(text, "names stand without prefixes, like `order` or `orders/order`") }
 }
 
 fn event_pattern(text: &str) -> Result<(), InvalidName> {

@@ -38,6 +38,8 @@ pub struct Import {
 pub enum ImportKind {
     /// Swagger 2.0, OpenAPI 3.0 to 3.2.
     Openapi,
+    /// A GraphQL schema: schema definition language, the answer to introspection, or the endpoint to ask for it.
+    Graphql,
 }
 
 /// Kinds of address that are not public.

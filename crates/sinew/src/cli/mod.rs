@@ -269,6 +269,11 @@ pub enum ConnectionVerb {
         /// The connection.
         connection: String,
     },
+    /// Compare the scopes that were granted with what flows use, and propose which to ask for.
+    Scopes {
+        /// The connection; all with scopes are compared without one.
+        connection: Option<String>,
+    },
 }
 
 /// Make a project.
@@ -335,6 +340,8 @@ mod tests {
             "sinew dev --sandbox",
             "sinew connect crm --no-browser",
             "sinew connection show crm",
+            "sinew connection scopes",
+            "sinew connection scopes crm",
             "sinew secret set crm/client --overlap 1h --data x",
             "sinew secret remove secret:crm/client --number 2 --yes",
             "sinew vault rotate --to local:00 --forget --master-key-file k",

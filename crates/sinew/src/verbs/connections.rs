@@ -1,6 +1,7 @@
 use serde_json::json;
 use sinew_control_api::{BreakerState, Connection, ConnectionList, SessionState, path};
 
+use super::scopes;
 use crate::cli::ConnectionVerb;
 use crate::client::Client;
 use crate::error::{CliError, Exit};
@@ -38,9 +39,13 @@ pub async fn run(client: &Client, output: &Output) -> Result<Exit, CliError> {
     Ok(Exit::Ok)
 }
 
-/// Looks at connections: all, or one with its session.
+/// Looks at connections: all, one with its session, or what their scopes are used for.
 pub async fn one(client: &Client, verb: ConnectionVerb, output: &Output) -> Result<Exit, CliError> {
-    let ConnectionVerb::Show { connection } = verb else { return run(client, output).await };
+    let connection = match verb {
+        ConnectionVerb::List => return run(client, output).await,
+        ConnectionVerb::Scopes { connection } => return scopes::run(client, connection, output).await,
+        ConnectionVerb::Show { connection } => connection,
+    };
     let found: Connection = client.get(&path::connection(&connection), &json!({})).await?;
     output.answer(&found, || shown(&found));
     Ok(Exit::Ok)

@@ -27,6 +27,7 @@ mod runs;
 mod runs_text;
 mod sandbox;
 mod schema;
+mod scopes;
 mod secret;
 mod subscribers;
 mod subscribers_text;

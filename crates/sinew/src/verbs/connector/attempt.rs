@@ -46,6 +46,7 @@ pub fn run(attempt: &ConnectorTry, shared: &Shared, output: &Output) -> Result<E
     let request = CallRequest {
         connection,
         operation,
+        asks: None,
         input: payload,
         principal: Principal::new(PrincipalKind::User, "cli"),
         trace: Trace {

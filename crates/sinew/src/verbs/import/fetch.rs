@@ -3,8 +3,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, LOCATION, USER_AGENT};
-use http::{HeaderValue, Request, Uri};
+use http::header::{ACCEPT, CONTENT_TYPE, LOCATION, USER_AGENT};
+use http::{HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
 use sinew_connect::{ClientOptions, HttpClient, Limits, Tls, Trust, follow, same_origin};
 use sinew_diag::codes::control;
@@ -57,9 +57,18 @@ impl Source {
 
     /// The description itself.
     pub(in crate::verbs) fn read(&self) -> Result<Vec<u8>, CliError> {
+        self.answer(None)
+    }
+
+    /// What an endpoint answers to this JSON; of a file, what is in it.
+    pub(in crate::verbs) fn ask(&self, question: &str) -> Result<Vec<u8>, CliError> {
+        self.answer(Some(Bytes::from(question.to_owned())))
+    }
+
+    fn answer(&self, question: Option<Bytes>) -> Result<Vec<u8>, CliError> {
         match self {
             Self::File(path) => file(path).map_err(|e| CliError::file(path, &e)),
-            Self::Url(at) => fetch(&at.1, &at.0).map_err(|cause| {
+            Self::Url(at) => fetch(&at.1, &at.0, question).map_err(|cause| {
                 let mut error =
                     CliError::new(Exit::Unreachable, control::UNREACHABLE, format!("{}: {cause}", at.0));
                 if cause.contains("--allow") {
@@ -96,7 +105,7 @@ impl Source {
                 if !same_origin(url, &at) {
                     return Err("it is on another host than the description".to_owned());
                 }
-                fetch(client, &at)
+                fetch(client, &at, None)
             }
         }
     }
@@ -111,15 +120,20 @@ fn file(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn fetch(client: &HttpClient, url: &Uri) -> Result<Vec<u8>, String> {
-    super::super::waiting(get(client, url)).map_err(|e| e.message.clone())?
+fn fetch(client: &HttpClient, url: &Uri, question: Option<Bytes>) -> Result<Vec<u8>, String> {
+    super::super::waiting(get(client, url, question)).map_err(|e| e.message.clone())?
 }
 
-async fn get(client: &HttpClient, url: &Uri) -> Result<Vec<u8>, String> {
+/// Gets what is there, or what is answered to a question, which goes nowhere else than it was sent to.
+async fn get(client: &HttpClient, url: &Uri, question: Option<Bytes>) -> Result<Vec<u8>, String> {
     let limits = Limits { until: Instant::now() + PATIENCE, connect: CONNECT, read: PATIENCE };
     let mut at = url.clone();
     for _ in 0..=REDIRECTS_MAX {
-        let mut request = Request::new(Full::new(Bytes::new()));
+        let mut request = Request::new(Full::new(question.clone().unwrap_or_default()));
+        if question.is_some() {
+            *request.method_mut() = Method::POST;
+            request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
         *request.uri_mut() = at.clone();
         request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(AGENT));
         request
@@ -133,6 +147,9 @@ async fn get(client: &HttpClient, url: &Uri) -> Result<Vec<u8>, String> {
         if answer.status.is_redirection() {
             let location = answer.headers.get(LOCATION).and_then(|v| v.to_str().ok()).unwrap_or_default();
             at = follow(&at, location).map_err(|e| e.to_string())?;
+            if question.is_some() {
+                return Err(format!("it is elsewhere now: import {at}"));
+            }
             continue;
         }
         if !answer.status.is_success() {
@@ -142,7 +159,7 @@ async fn get(client: &HttpClient, url: &Uri) -> Result<Vec<u8>, String> {
             };
             return Err(format!("the answer is {}{hint}", answer.status));
         }
-        let page = answer.headers.get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+        let page = answer.headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
         if page.is_some_and(|kind| kind.starts_with("text/html")) {
             return Err(
                 "the answer is a page for people (HTML), no description; look on it for a link to one"

@@ -1,6 +1,7 @@
 //! Taking over what vendors publish: `sinew import KIND FILE|URL`. One file a kind.
 
 mod fetch;
+mod graphql;
 mod openapi;
 
 use std::fmt::Write as _;
@@ -43,6 +44,7 @@ pub fn run(import: &Import, output: &Output) -> Result<Exit, CliError> {
     let source = Source::of(&import.source, &import.allow)?;
     let imported = match import.kind {
         ImportKind::Openapi => openapi::read(&source)?,
+        ImportKind::Graphql => graphql::read(&source)?,
     };
     let given = import
         .name
@@ -107,6 +109,7 @@ impl Files {
         write(&self.description, &imported.text)?;
         let kind = match import.kind {
             ImportKind::Openapi => "openapi",
+            ImportKind::Graphql => "graphql",
         };
         if self.there_already {
             // A connector that was written by hand, or began from the catalog, does not name a description yet.

@@ -53,16 +53,15 @@ pub(crate) fn read(
         return Err(refusal(plan, call, connector, reply, now, &masker()));
     }
     let body = reply.body.as_ref().map_err(|error| no_body(plan, reply.status, error))?;
-    let value = match call.graphql() {
-        Some(asked) => said(plan, asked, reply.status, body, masker)?,
-        None => {
-            let value = decode(reply.status, &reply.headers, body)
-                .map_err(|what| unusable(plan, reply.status, &what))?;
-            if connector.errors.when.as_ref().is_some_and(|when| holds(when, &value, now)) {
-                return Err(refusal(plan, call, connector, reply, now, &masker()));
-            }
-            value
+    let value = if let Some(asked) = call.graphql() {
+        said(plan, asked, reply.status, body, masker)?
+    } else {
+        let value =
+            decode(reply.status, &reply.headers, body).map_err(|what| unusable(plan, reply.status, &what))?;
+        if connector.errors.when.as_ref().is_some_and(|when| holds(when, &value, now)) {
+            return Err(refusal(plan, call, connector, reply, now, &masker()));
         }
+        value
     };
     let drift = departs(plan, call, &value);
     match drift {

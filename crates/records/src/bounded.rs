@@ -7,7 +7,8 @@ pub(crate) struct TooLong;
 
 /// Whether that is what happened.
 pub(crate) fn is_too_long(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<TooLong>())
+    let Some(inner) = error.get_ref() else { return false };
+    inner.is::<TooLong>()
 }
 
 /// A reader that gives so many bytes until it is told to go on: a quote that is never closed does not read all of a file

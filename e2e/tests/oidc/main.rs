@@ -4,11 +4,11 @@
 mod browser;
 
 use http_body_util::BodyExt as _;
-use sinew_connect::auth::Moment;
 use sinew_connect::auth::oauth2::{
     Granted, LoginAttempt, Provider, TokenError, TokenRequest, metadata_requests, read_callback, read_device,
     read_metadata, read_token,
 };
+use sinew_connect::auth::{AuthError, Moment};
 use sinew_e2e::Peer;
 use sinew_model::{AuthorizationCode, ClientProof, Endpoints, Grant, OAuth2, OAuthClient, SecretRef};
 use sinew_stdx::Timestamp;
@@ -19,8 +19,13 @@ use browser::Browser;
 /// Where the provider sends the browser back to; nobody listens there.
 const BACK: &str = "http://127.0.0.1:9/callback";
 
+#[expect(clippy::unnecessary_wraps, reason = "where secrets come from usually, they may be missing")]
 fn resolve(name: &SecretRef) -> Result<Secret, SecretError> {
     Ok(Secret::new(name.path().to_owned()))
+}
+
+fn client_credentials(provider: &Provider<'_>) -> Result<TokenRequest, AuthError> {
+    provider.token_request()
 }
 
 fn oauth(issuer: &str, grant: Grant, id: &str, proof: ClientProof) -> OAuth2 {
@@ -69,7 +74,7 @@ impl Client {
 
     fn ask(
         &self,
-        form: impl FnOnce(&Provider<'_>) -> Result<TokenRequest, sinew_connect::auth::AuthError>,
+        form: impl FnOnce(&Provider<'_>) -> Result<TokenRequest, AuthError>,
     ) -> Result<Granted, TokenError> {
         read_token(&send(form(&self.provider()).unwrap().request))
     }
@@ -94,11 +99,11 @@ fn a_machine_gets_a_token_for_itself() {
     let mut wrong =
         oauth(peer.url(), Grant::ClientCredentials, "machine", ClientProof::Basic(secret("wrong")));
     wrong.scopes.clear();
-    let refused = Client::new(wrong.clone()).ask(|provider| provider.token_request()).unwrap_err();
+    let refused = Client::new(wrong.clone()).ask(client_credentials).unwrap_err();
     assert!(refused.to_string().contains("invalid_client") && refused.help().is_some(), "{refused}");
     let proof = ClientProof::Basic(secret("machine-secret"));
     let right = OAuth2 { client: OAuthClient { proof, ..wrong.client.clone() }, ..wrong };
-    let granted = Client::new(right).ask(|provider| provider.token_request()).unwrap();
+    let granted = Client::new(right).ask(client_credentials).unwrap();
     assert_eq!((granted.access.lives.as_secs(), granted.refresh.is_some()), (60, false));
 }
 

@@ -16,7 +16,7 @@ pub(crate) async fn connection_scopes(control: &Control, name: &str) -> Result<a
     let uses = control.engine().snapshot().uses(&connection);
     let (source, granted) = granted(control, &connection).await?;
     let advice = ScopeAdvice::of(&uses, &granted);
-    Ok(view(&connection, source, &granted, advice))
+    Ok(view(&connection, source, &granted, &advice))
 }
 
 /// The scopes that the connection's credential has, and from where that is known.
@@ -39,7 +39,7 @@ fn view(
     of: &Connection,
     source: api::GrantSource,
     granted: &BTreeSet<Arc<str>>,
-    advice: ScopeAdvice,
+    advice: &ScopeAdvice,
 ) -> api::ScopeAdvice {
     let texts = |scopes: &[Arc<str>]| scopes.iter().map(ToString::to_string).collect::<Vec<_>>();
     let differs = !advice.spare.is_empty() || !advice.lacking.is_empty();

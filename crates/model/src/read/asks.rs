@@ -38,7 +38,9 @@ impl Asking<'_> {
             StepKind::Call(call) => {
                 if let Some((asked, missing)) = self.asked(call, &step.keep, call.pages_max.is_some()) {
                     call.asks = Some(Arc::new(asked));
-                    missing.iter().for_each(|missing| self.report(call, missing, &step.place));
+                    for missing in &missing {
+                        self.report(call, missing, &step.place);
+                    }
                 }
             }
             StepKind::Branch(branch) => branch.arms.iter_mut().for_each(|arm| self.block(&mut arm.block)),

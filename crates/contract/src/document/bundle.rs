@@ -85,14 +85,24 @@ fn target(reference: &str, file: &str, wanted: &mut Vec<String>) -> Option<Strin
     Some(format!("#/{FILES}/{escaped}{fragment}"))
 }
 
-/// A path as it is seen from the document's folder, from how a file refers to it.
+/// A path as it is seen from the document's folder, from how a file refers to it. What follows a `?` belongs to the last
+/// name: services give their files under addresses such as `service?xsd=1`.
 pub(crate) fn joined(file: &str, path: &str) -> String {
     if path.contains("://") {
         return path.to_owned();
     }
-    let (scheme, base) = file.split_once("://").map_or(("", file), |(scheme, rest)| (scheme, rest));
+    let base = file.split('?').next().unwrap_or_default();
+    if path.starts_with('?') {
+        return format!("{base}{path}");
+    }
+    let (path, query) = path.find('?').map_or((path, ""), |at| path.split_at(at));
+    let (scheme, base) = base.split_once("://").map_or(("", base), |(scheme, rest)| (scheme, rest));
     let mut parts: Vec<&str> = base.split('/').collect();
     parts.pop();
+    if path.starts_with('/') {
+        // From the host, or from wherever paths begin.
+        parts.truncate(usize::from(!scheme.is_empty()));
+    }
     for part in path.split('/') {
         match part {
             "." | "" => {}
@@ -102,8 +112,12 @@ pub(crate) fn joined(file: &str, path: &str) -> String {
             part => parts.push(part),
         }
     }
-    let path = parts.join("/");
-    if scheme.is_empty() { path } else { format!("{scheme}://{path}") }
+    let joined = parts.join("/");
+    match scheme {
+        "" if path.starts_with('/') => format!("/{joined}{query}"),
+        "" => format!("{joined}{query}"),
+        scheme => format!("{scheme}://{joined}{query}"),
+    }
 }
 
 #[cfg(test)]
@@ -141,6 +155,22 @@ mod tests {
         let (_, missing) = bundle(json!([{"$ref": "gone.json#/x"}, {"$ref": "gone.json#/y"}]), files);
         let wanted = MissingFile { file: "gone.json".into(), message: "no file `gone.json`".into() };
         assert_eq!(missing, [wanted]);
-        assert_eq!(joined("https://x.example/a/b.json", "../c.json"), "https://x.example/c.json");
+    }
+
+    #[test]
+    fn a_file_is_found_from_where_it_is_named() {
+        for (file, path, wanted) in [
+            ("", "x.xsd", "x.xsd"),
+            ("", "../x.xsd", "../x.xsd"),
+            ("a/b.wsdl", "../../x.xsd", "../x.xsd"),
+            ("a/b.wsdl", "/x.xsd", "/x.xsd"),
+            ("https://x.example/a/b.json", "../c.json", "https://x.example/c.json"),
+            ("https://x.example/a/b.json", "/c.json", "https://x.example/c.json"),
+            ("", "service?xsd=../x.xsd", "service?xsd=../x.xsd"),
+            ("a/service?xsd=1/2", "?xsd=3", "a/service?xsd=3"),
+            ("a/service?xsd=1/2", "y.xsd", "a/y.xsd"),
+        ] {
+            assert_eq!(joined(file, path), wanted, "{file} {path}");
+        }
     }
 }

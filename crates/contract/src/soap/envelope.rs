@@ -65,7 +65,8 @@ pub(super) fn write(
     let mut encoder = Encoder::new(types, operation.version);
     let soap = encoder.prefixes.of(operation.version.namespace());
     encoder.encoded = message.encoded;
-    encoder.beside = options.boundary.map(|_| Vec::new());
+    // Parts that the description names, or those that MTOM makes: never both.
+    encoder.beside = options.boundary.filter(|_| message.attachments.is_empty()).map(|_| Vec::new());
     body(&mut encoder, message, &value)?;
     let in_body = std::mem::take(&mut encoder.out);
     headers(&mut encoder, message, &value)?;
@@ -93,6 +94,11 @@ pub(super) fn write(
     Ok(framing.sent(options, envelope, &parts))
 }
 
+/// An action as headers have it.
+pub(super) fn quoted(action: &str) -> String {
+    format!("\"{}\"", action.replace(['"', '\\', '\r', '\n'], ""))
+}
+
 /// How an envelope becomes a request.
 struct Framing<'a> {
     version: SoapVersion,
@@ -104,11 +110,12 @@ impl Framing<'_> {
     /// The request of an envelope and what goes beside it.
     fn sent(&self, options: &Options<'_>, envelope: String, parts: &[(String, Vec<u8>)]) -> Request {
         let kind = self.version.media_type();
-        let quoted = self.action.replace(['"', '\\', '\r', '\n'], "");
         let is_new = self.version == SoapVersion::V12;
-        let said =
-            if is_new && !quoted.is_empty() { format!("; action=\"{quoted}\"") } else { String::new() };
-        let action = (!is_new).then(|| format!("\"{quoted}\""));
+        let said = match quoted(self.action) {
+            action if is_new && action.len() > 2 => format!("; action={action}"),
+            _ => String::new(),
+        };
+        let action = (!is_new).then(|| quoted(self.action));
         let boundary = options.boundary.or(self.has_attachments.then_some(BOUNDARY));
         let Some(boundary) = boundary.filter(|_| !parts.is_empty()) else {
             let content_type = format!("{kind}; charset=utf-8{said}");

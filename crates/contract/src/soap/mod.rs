@@ -3,6 +3,7 @@
 //!
 //! Everything here is text in, text out: what must be new each time (times, nonces, boundaries) is given.
 
+mod codec;
 mod decode;
 mod encode;
 mod envelope;
@@ -19,6 +20,7 @@ use sinew_stdx::Json;
 use crate::wsdl::{Operation, Wsdl};
 use crate::xml::XmlError;
 
+pub use codec::Codec;
 pub use envelope::{Options, Request};
 pub use fault::{Blame, Fault};
 pub use security::{Password, SecurityHeader, UsernameToken};

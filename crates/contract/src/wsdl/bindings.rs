@@ -11,7 +11,7 @@ use super::definitions::{Definitions, Found, documentation};
 use super::load::Loaded;
 use super::message::{self, Messages, Written};
 use super::policy::Policies;
-use super::{DeclaredFault, Operation, SoapVersion, Style, Warning, Wsdl};
+use super::{DeclaredFault, Operation, Security, SoapVersion, Style, Warning, Wsdl};
 
 /// Operations of one description at most.
 const OPERATIONS_MAX: usize = 20_000;
@@ -28,7 +28,7 @@ struct Offer<'d> {
 }
 
 pub(super) fn describe(loaded: Loaded) -> Wsdl {
-    let Loaded { documents, mut types, mut warnings, missing } = loaded;
+    let Loaded { documents, mut types, mut warnings, missing, files } = loaded;
     let definitions = Definitions::of(&documents);
     let mut warn = |place: &Place, message: String| {
         warnings.push(Warning { file: place.file.clone(), line: place.line, message });
@@ -73,7 +73,7 @@ pub(super) fn describe(loaded: Loaded) -> Wsdl {
         warn(&Place { file: String::new(), line: 1 }, "no operation is described".to_owned());
     }
     drop(definitions);
-    Wsdl { title, description, namespace, operations, missing, warnings, types: Arc::new(types) }
+    Wsdl { title, description, namespace, operations, files, missing, warnings, types: Arc::new(types) }
 }
 
 /// For each port type of each service the port to call it at: the first that speaks SOAP.
@@ -243,6 +243,7 @@ fn read<'d>(
     let mut parts = offer.parts.clone();
     parts.extend(bound);
     parts.extend(bound.and_then(|bound| bound.child(ns::WSDL, "input")));
+    let security = told(offer, policies.security(&parts), messages);
     Some(Operation {
         effect: Effect::of_name(&name),
         summary: documentation(operation),
@@ -252,13 +253,30 @@ fn read<'d>(
         action: stated.and_then(|of| of.attribute("soapAction")).unwrap_or_default().trim().to_owned(),
         version: offer.version,
         style,
-        security: policies.security(&parts),
+        security,
         input: input_message,
         output: output_message,
         faults,
         id,
         name,
     })
+}
+
+/// What a policy asks for; what it asks for in vain is told once of each port type.
+fn told(offer: &Offer<'_>, security: Security, messages: &mut Messages<'_, '_>) -> Security {
+    if security.unsupported.is_empty() {
+        return security;
+    }
+    let message = format!(
+        "the policy of `{}` asks for {}, which is not supported; the service may refuse what is sent",
+        offer.port_type.name(),
+        security.unsupported.join(", ")
+    );
+    if messages.told.iter().all(|(_, told)| *told != message) {
+        let place = Place { file: offer.port_type.file.to_owned(), line: offer.port_type.part.line };
+        messages.told.push((place, message));
+    }
+    security
 }
 
 /// The binding's part for an operation: by its name, and by that of its input if several have the name.

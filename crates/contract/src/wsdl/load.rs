@@ -1,11 +1,12 @@
 //! The files of a description: each read once, however often and from wherever it is referred to.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::document::{MissingFile, joined};
 use crate::xml::{self, Element, ns};
 use crate::xsd::{Include, Place, Types, is_xsd, read_schema};
 
+use super::bundle::{self, Within};
 use super::{NotAService, Warning};
 
 /// Files that one description may refer to.
@@ -20,18 +21,22 @@ pub(super) struct Loaded {
     pub(super) types: Types,
     pub(super) warnings: Vec<Warning>,
     pub(super) missing: Vec<MissingFile>,
+    /// The files that are part of it, as they are referred to.
+    pub(super) files: Vec<String>,
 }
 
 pub(super) type Load<'l> = dyn FnMut(&str) -> Result<Vec<u8>, String> + 'l;
 
 pub(super) fn load(document: &[u8], load: &mut Load<'_>) -> Result<Loaded, NotAService> {
-    let root = xml::parse(document)?;
+    let mut root = xml::parse(document)?;
     if !root.name.is(ns::WSDL, "definitions") {
         let found = root.name.to_string();
         return Err(NotAService::SomethingElse { found, looks_like: something_else(&root) });
     }
     let mut loader = Loader {
         load,
+        document,
+        within: bundle::take(&mut root),
         seen: HashSet::new(),
         bytes: document.len(),
         wanted: Vec::new(),
@@ -40,6 +45,7 @@ pub(super) fn load(document: &[u8], load: &mut Load<'_>) -> Result<Loaded, NotAS
             types: Types::new(),
             warnings: Vec::new(),
             missing: Vec::new(),
+            files: Vec::new(),
         },
     };
     loader.seen.insert((String::new(), None));
@@ -59,6 +65,9 @@ struct Wanted {
 
 struct Loader<'a, 'l> {
     load: &'a mut Load<'l>,
+    document: &'a [u8],
+    /// The files that stand in the document itself.
+    within: HashMap<String, Within>,
     seen: HashSet<(String, Option<String>)>,
     bytes: usize,
     wanted: Vec<Wanted>,
@@ -104,15 +113,27 @@ impl Loader<'_, '_> {
         if self.seen.len() > FILES_MAX {
             return Err(NotAService::TooLarge { of: "files", max: FILES_MAX });
         }
-        let read = (self.load)(&file).and_then(|bytes| {
-            self.bytes += bytes.len();
-            if self.bytes > BYTES_MAX {
-                return Err(format!("the files have more than {BYTES_MAX} bytes together"));
-            }
-            xml::parse(&bytes).map_err(|error| error.to_string())
-        });
+        let read = match self.within.get(&file) {
+            Some(Within::Itself) => return Ok(()),
+            Some(Within::Other(root)) => Ok(root.clone()),
+            None => match (self.load)(&file) {
+                // It was read already.
+                Ok(bytes) if bytes == self.document => {
+                    self.loaded.files.push(file);
+                    return Ok(());
+                }
+                Ok(bytes) => self.parsed(&bytes),
+                Err(message) => Err(message),
+            },
+        };
         if self.bytes > BYTES_MAX {
             return Err(NotAService::TooLarge { of: "bytes in its files", max: BYTES_MAX });
+        }
+        if let Ok(root) = &read
+            && (is_xsd(&root.name.namespace) || root.name.is(ns::WSDL, "definitions"))
+            && !self.loaded.files.contains(&file)
+        {
+            self.loaded.files.push(file.clone());
         }
         match read {
             Ok(root) if is_xsd(&root.name.namespace) => {
@@ -137,6 +158,14 @@ impl Loader<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    fn parsed(&mut self, bytes: &[u8]) -> Result<Element, String> {
+        self.bytes += bytes.len();
+        if self.bytes > BYTES_MAX {
+            return Err(format!("the files have more than {BYTES_MAX} bytes together"));
+        }
+        xml::parse(bytes).map_err(|error| error.to_string())
     }
 
     fn warn(&mut self, place: &Place, message: String) {

@@ -7,6 +7,7 @@
 //! Vendors make mistakes. What can be understood nevertheless is, with a [`Warning`] that says where.
 
 mod bindings;
+mod bundle;
 mod definitions;
 mod load;
 mod message;
@@ -23,6 +24,7 @@ use crate::openapi::Effect;
 use crate::xml::{Name, XmlError};
 use crate::xsd::{TypeId, Types};
 
+pub use bundle::bundle;
 pub use policy::Security;
 
 /// Why a document describes no web service.
@@ -98,6 +100,8 @@ pub struct Wsdl {
     pub namespace: String,
     /// What can be called, in the order of the document. Ids are unique.
     pub operations: Vec<Operation>,
+    /// The files of which it consists beside the document, as it refers to them.
+    pub files: Vec<String>,
     /// Files that it refers to and that could not be read.
     pub missing: Vec<MissingFile>,
     /// What was understood although it is wrong.
@@ -213,6 +217,17 @@ impl Wsdl {
     pub fn faults(&self, operation: &Operation) -> Vec<(String, Value)> {
         let schema = |fault: &DeclaredFault| schemas::part(&self.types, &fault.detail);
         operation.faults.iter().map(|fault| (fault.name.clone(), schema(fault))).collect()
+    }
+
+    /// Where its services are, each place once.
+    pub fn addresses(&self) -> Vec<&str> {
+        let mut addresses = Vec::new();
+        for address in self.operations.iter().filter_map(|operation| operation.address.as_deref()) {
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        addresses
     }
 
     /// An operation by its id.

@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use super::XmlError;
 
 /// The text of a document: by its byte order mark, else by what its declaration says, else UTF-8.
-pub(super) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, XmlError> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, XmlError> {
     let error = |message: String| XmlError { line: 1, message };
     match bytes {
         [0xef, 0xbb, 0xbf, rest @ ..] => utf8(rest),

@@ -7,6 +7,7 @@ mod write;
 use std::fmt;
 use std::sync::Arc;
 
+pub(crate) use encoding::decode;
 pub use parse::{XmlLimits, parse, parse_within};
 pub(crate) use write::{Prefixes, escape_attribute, escape_text};
 

@@ -17,7 +17,7 @@ fn one(pattern: &str) -> Option<String> {
     // `^` and `$` are plain characters there; authors who write them around a pattern mean the ends all the same.
     let pattern = pattern.strip_prefix('^').unwrap_or(pattern);
     let pattern = pattern.strip_suffix('$').filter(|rest| !rest.ends_with('\\')).unwrap_or(pattern);
-    if pattern.contains("-[") || pattern.len() > LENGTH_MAX || too_large(pattern) {
+    if pattern.len() > LENGTH_MAX || too_large(pattern) {
         return None;
     }
     let mut out = String::new();
@@ -40,6 +40,8 @@ fn one(pattern: &str) -> Option<String> {
                     out.push(other);
                 }
             },
+            // A class without those of another, which the other language does not know.
+            '[' if in_class && out.ends_with('-') => return None,
             '[' if in_class => out.push_str(r"\["),
             '[' => {
                 in_class = true;
@@ -85,6 +87,7 @@ mod tests {
         check(r"\p{Lu}x", Some(r"^(?:\p{Lu}x)$"));
         check(r"\p{IsBasicLatin}", None);
         check("[a-z-[aeiou]]", None);
+        check("C-[0-9]{4}", Some("^(?:C-[0-9]{4})$"));
         check("(((a{1000}){1000}){1000})", None);
         check("(", None);
         assert_eq!(translated(&["a".to_owned(), "b".to_owned()]).as_deref(), Some("^(?:a|b)$"));

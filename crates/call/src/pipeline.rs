@@ -7,7 +7,7 @@ use http::{StatusCode, Uri};
 use sinew_connect::auth::Credential;
 use sinew_diag::codes::call as codes;
 use sinew_model::{Attempt, Failure, Reason};
-use sinew_stdx::Timestamp;
+use sinew_stdx::{Json, Timestamp};
 use sinew_vault::Secret;
 use tokio::time::{Instant, timeout_at};
 
@@ -249,6 +249,11 @@ fn masker(state: &ConnectionState, used: &Used) -> Masker {
 fn mask_failure(mut failure: Failure, masker: &Masker) -> Failure {
     if let std::borrow::Cow::Owned(masked) = masker.text(&failure.message) {
         failure.message = masked.into();
+    }
+    if let Some(fault) = &failure.fault
+        && let std::borrow::Cow::Owned(masked) = masker.text(fault.as_str())
+    {
+        failure.fault = Json::parse(masked.as_bytes()).ok();
     }
     failure
 }

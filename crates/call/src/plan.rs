@@ -11,6 +11,8 @@ use sinew_model::{
 
 const AGENT: &str = concat!("sinew/", env!("CARGO_PKG_VERSION"));
 const ACCEPTED: &str = "application/json, text/*;q=0.9, */*;q=0.5";
+const ACCEPTED_OF_SOAP: &str = "text/xml, application/soap+xml, multipart/related, */*;q=0.5";
+const SOAP_ACTION: HeaderName = HeaderName::from_static("soapaction");
 
 /// What of a request is the same for every call of an operation over a connection.
 pub(crate) struct Plan {
@@ -85,8 +87,9 @@ impl Plan {
         }
         let at = |location| http.parameters.iter().filter(move |p| p.location == location);
         let served = served_at(connection, &base, http.server.as_deref());
-        let path =
-            pieces(served.trim_end_matches('/'), http, &at(ParameterLocation::Path).collect::<Vec<_>>());
+        // Where nothing follows, the address is as it was given.
+        let served = if http.path.is_empty() { &*served } else { served.trim_end_matches('/') };
+        let path = pieces(served, http, &at(ParameterLocation::Path).collect::<Vec<_>>());
         let query: Vec<_> = at(ParameterLocation::Query).map(Place::of).collect();
         let mut headers = Vec::new();
         for parameter in at(ParameterLocation::Header) {
@@ -108,8 +111,10 @@ impl Plan {
             }
             _ => None,
         };
-        let whole_body =
-            matches!(&http.body, BodyKind::Json { part: BodyPart::Rest, .. } | BodyKind::GraphQl(_));
+        let whole_body = matches!(
+            &http.body,
+            BodyKind::Json { part: BodyPart::Rest, .. } | BodyKind::GraphQl(_) | BodyKind::Soap(_)
+        );
         let splits_input = !(whole_body && http.parameters.is_empty() && path.len() == 1);
         let sent_always = sent_always(connection, operation).map_err(wrong)?;
         Ok(Self {
@@ -165,10 +170,19 @@ fn served_at(connection: &Connection, base: &Uri, server: Option<&str>) -> Strin
 fn sent_always(connection: &Connection, operation: &Operation) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::with_capacity(12);
     headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-    headers.insert(ACCEPT, HeaderValue::from_static(ACCEPTED));
+    let is_soap = matches!(operation.http.body, BodyKind::Soap(_));
+    headers.insert(ACCEPT, HeaderValue::from_static(if is_soap { ACCEPTED_OF_SOAP } else { ACCEPTED }));
     let content_type = match &operation.http.body {
-        // A form of parts names its boundary, which depends on the parts.
+        // A form of parts names its boundary, which depends on the parts; so may a SOAP message.
         BodyKind::None | BodyKind::Multipart { .. } => None,
+        BodyKind::Soap(codec) => {
+            if let Some(action) = codec.action() {
+                let value = HeaderValue::from_bytes(action.as_bytes())
+                    .map_err(|_| format!("its SOAP action {action} fits into no header"))?;
+                headers.insert(SOAP_ACTION, value);
+            }
+            None
+        }
         BodyKind::Form { .. } => Some("application/x-www-form-urlencoded"),
         BodyKind::GraphQl(_) => Some("application/json"),
         BodyKind::Json { media_type, .. }

@@ -31,6 +31,10 @@ pub(crate) enum Meaning {
     Refused,
     /// Something broke on the way; it may have been done.
     Broke,
+    /// A service says in its message that the call is wrong.
+    CallFault,
+    /// A service says in its message that it failed; it may have been done.
+    ServiceFault,
 }
 
 /// What each status means; the first line that holds it counts.
@@ -64,6 +68,9 @@ pub(crate) fn classify(status: u16) -> Meaning {
 pub(crate) fn reason_of(meaning: Meaning, writes: bool) -> (Reason, Code) {
     match meaning {
         Meaning::Broke if writes => (Reason::Unknown, codes::EFFECT_UNKNOWN),
+        Meaning::ServiceFault if writes => (Reason::Unknown, codes::SERVICE_FAULT),
+        Meaning::ServiceFault => (Reason::Unavailable, codes::SERVICE_FAULT),
+        Meaning::CallFault => (Reason::Rejected, codes::CALL_FAULT),
         Meaning::Broke | Meaning::Busy => (Reason::Unavailable, codes::UNAVAILABLE),
         Meaning::TooOften => (Reason::RateLimited, codes::RATE_LIMITED),
         Meaning::WhoAreYou => (Reason::Credential, codes::CREDENTIAL_REFUSED),

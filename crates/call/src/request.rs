@@ -69,7 +69,7 @@ pub(crate) fn form(
     if let Some(cookies) = cookies(plan, &fields)? {
         headers.insert(COOKIE, cookies);
     }
-    let (body, media_type) = body::of(plan, call, &fields)?;
+    let (body, media_type) = body::of(plan, call, &fields, span)?;
     if let Some(media_type) = media_type {
         let value = HeaderValue::from_str(&media_type)
             .map_err(|_| misplaced(plan, &format!("`{media_type}` is no media type")))?;

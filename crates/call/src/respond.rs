@@ -1,16 +1,20 @@
 //! The fourth stage: read the answer and hold it against the contract.
 
+mod soap;
+
 use std::borrow::Cow;
 
 use http::header::{CONTENT_TYPE, LINK};
 use http::{HeaderMap, StatusCode, Uri};
 use percent_encoding::percent_decode_str;
 use sinew_connect::{BodyError, follow};
+use sinew_contract::soap::Fault;
 use sinew_contract::wire::File;
 use sinew_diag::codes::call as codes;
 use sinew_mapping::{Expression, Limits, Moment, Scope};
 use sinew_model::{
-    Connector, DriftPolicy, Effect, ErrorShape, Failure, GraphQlBody, NextCursor, Pagination, Reason,
+    BodyKind, Connector, DriftPolicy, Effect, ErrorShape, Failure, GraphQlBody, NextCursor, Pagination,
+    Reason,
 };
 use sinew_stdx::{Json, Timestamp};
 
@@ -49,8 +53,11 @@ pub(crate) fn read(
     now: Timestamp,
     masker: impl FnOnce() -> Masker,
 ) -> Result<Answer, Failure> {
+    if let BodyKind::Soap(codec) = &plan.operation.http.body {
+        return soap::read(codec, plan, call, connector, reply, now, masker);
+    }
     if !reply.status.is_success() {
-        return Err(refusal(plan, call, connector, reply, now, &masker()));
+        return Err(refusal(plan, call, connector, reply, &Told::by(reply), now, &masker()));
     }
     let body = reply.body.as_ref().map_err(|error| no_body(plan, reply.status, error))?;
     let value = if let Some(asked) = call.graphql() {
@@ -59,10 +66,22 @@ pub(crate) fn read(
         let value =
             decode(reply.status, &reply.headers, body).map_err(|what| unusable(plan, reply.status, &what))?;
         if connector.errors.when.as_ref().is_some_and(|when| holds(when, &value, now)) {
-            return Err(refusal(plan, call, connector, reply, now, &masker()));
+            let told = Told { body: Some(value), fault: None };
+            return Err(refusal(plan, call, connector, reply, &told, now, &masker()));
         }
         value
     };
+    taken(plan, call, connector, reply, value)
+}
+
+/// A value that came with a success, held against the contract.
+fn taken(
+    plan: &Plan,
+    call: &CallRequest,
+    connector: &Connector,
+    reply: &Reply,
+    value: Json,
+) -> Result<Answer, Failure> {
     let drift = departs(plan, call, &value);
     match drift {
         Some(message) if connector.drift == DriftPolicy::Refuse => {
@@ -121,46 +140,66 @@ fn bounded(words: &str) -> String {
     line.chars().filter(|c| !c.is_control()).take(WORDS_SHOWN).collect()
 }
 
+/// What a system tells of its error.
+#[derive(Default)]
+struct Told<'a> {
+    /// What expressions are held against.
+    body: Option<Json>,
+    /// A fault that a SOAP service put into its message.
+    fault: Option<&'a Fault>,
+}
+
+impl Told<'_> {
+    /// By the body of an answer, if that is JSON.
+    fn by(reply: &Reply) -> Self {
+        Self { body: reply.body.as_ref().ok().and_then(|body| Json::parse(body).ok()), fault: None }
+    }
+}
+
 /// An error, by its status or by what its body says, in the system's own words as far as it has any.
 fn refusal(
     plan: &Plan,
     call: &CallRequest,
     connector: &Connector,
     reply: &Reply,
+    told: &Told<'_>,
     now: Timestamp,
     masker: &Masker,
 ) -> Failure {
     let (status, Connector { errors, limits, .. }) = (reply.status, connector);
+    let (body, fault) = (told.body.as_ref(), told.fault);
     let bytes = reply.body.as_ref().ok();
-    let told = bytes.filter(|_| call.graphql().is_some()).and_then(|body| graphql::refusal(body));
-    let body = bytes.and_then(|body| Json::parse(body).ok());
+    let listed = bytes.filter(|_| call.graphql().is_some()).and_then(|body| graphql::refusal(body));
     let spent = limits::spent_for(limits, &reply.headers, now);
-    let asked = limits::asked(limits, &reply.headers, body.as_ref(), now);
-    let login =
-        || errors.login.as_ref().zip(body.as_ref()).is_some_and(|(login, body)| holds(login, body, now));
-    let meaning = if let Some(meaning) = told.as_ref().and_then(|told| told.meaning) {
+    let asked = limits::asked(limits, &reply.headers, body, now);
+    let login = || errors.login.as_ref().zip(body).is_some_and(|(login, body)| holds(login, body, now));
+    let meaning = if let Some(meaning) = listed.as_ref().and_then(|listed| listed.meaning) {
         // A code says more than a status.
         meaning
-    } else if limits::too_often(limits, status, body.as_ref(), spent, now) {
+    } else if limits::too_often(limits, status, body, spent, now) {
         Meaning::TooOften
     } else if login() {
         Meaning::WhoAreYou
     } else {
-        classify(status.as_u16())
+        fault.map_or_else(|| classify(status.as_u16()), |fault| soap::meaning(fault, status))
     };
     let (reason, code) = reason_of(meaning, plan.operation.effect != Effect::Read);
-    let wait = told.as_ref().and_then(|told| told.wait);
-    let in_body = || body.as_ref().and_then(|body| words(errors, &reply.headers, body, now));
-    let words = told.map(|told| told.words).or_else(in_body);
-    let mut message = format!("`{}` answered {status}", plan.shown);
-    if let Some(words) = words {
-        message.push_str(": ");
-        message.push_str(&bounded(&masker.text(&words)));
+    let wait = listed.as_ref().and_then(|listed| listed.wait);
+    let in_body = || body.and_then(|body| words(errors, &reply.headers, body, now));
+    let words = listed.map(|listed| listed.words).or_else(in_body).or_else(|| fault.and_then(soap::words));
+    let mut message =
+        format!("`{}` answered {status}{}", plan.shown, fault.map(soap::named).unwrap_or_default());
+    for (before, words) in [(": ", words), ("; its detail: ", fault.and_then(soap::detail))] {
+        if let Some(words) = words {
+            message.push_str(before);
+            message.push_str(&bounded(&masker.text(&words)));
+        }
     }
     let mut failure = Failure::new(reason, code, message).status(status.as_u16());
     if reason == Reason::Credential {
         failure = challenge::explained(failure, &reply.headers, now);
     }
+    failure.fault = fault.map(soap::data);
     failure.retry_after =
         asked.or_else(|| wait.or(spent).or(limits.pause).filter(|_| reason == Reason::RateLimited));
     failure

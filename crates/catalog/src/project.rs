@@ -157,9 +157,11 @@ fn readme(entry: &Entry, login: Option<&Login>) -> String {
 fn import(profile: &Profile, name: &str) -> String {
     let mut text = String::new();
     for (kind, url) in &profile.published {
-        if *kind != Published::Openapi {
-            continue;
-        }
+        let kind = match kind {
+            Published::Openapi => "openapi",
+            Published::Wsdl => "wsdl",
+            Published::Graphql => continue,
+        };
         if text.is_empty() {
             let _ = write!(
                 text,
@@ -168,7 +170,7 @@ fn import(profile: &Profile, name: &str) -> String {
             );
         }
         let version = &profile.connector.id.version;
-        let _ = writeln!(text, "    sinew import openapi {url} --name {name} --version {version} --replace");
+        let _ = writeln!(text, "    sinew import {kind} {url} --name {name}@{version} --replace");
     }
     text
 }

@@ -1,3 +1,4 @@
+use serde::Serialize;
 use sinew_diag::codes::engine;
 use sinew_mapping::EvaluateError;
 use sinew_model::{Failure, Reason};
@@ -29,11 +30,23 @@ pub(crate) fn no_instant(value: Option<&Json>) -> Failure {
 
 /// A failure as `catch` steps see it under the name `error`.
 pub(crate) fn as_value(step: &str, failure: &Failure) -> Json {
-    Json::of(&serde_json::json!({
-        "step": step,
-        "reason": failure.reason,
-        "code": failure.code,
-        "message": failure.message,
-        "status": failure.status,
-    }))
+    Json::of(&Caught {
+        step,
+        reason: failure.reason,
+        code: &failure.code,
+        message: &failure.message,
+        status: failure.status,
+        fault: failure.fault.as_ref(),
+    })
+}
+
+#[derive(Serialize)]
+struct Caught<'a> {
+    step: &'a str,
+    reason: Reason,
+    code: &'a str,
+    message: &'a str,
+    status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<&'a Json>,
 }

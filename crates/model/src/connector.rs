@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sinew_contract::Schema;
+use sinew_contract::soap::Codec;
 use sinew_contract::wire::{FieldManner, Manner};
 use sinew_mapping::{Expression, Mapping};
 
@@ -188,6 +189,8 @@ pub enum BodyKind {
         /// The `Content-Type`, unless the file has one.
         media_type: Arc<str>,
     },
+    /// As a SOAP message, made of the whole input; the answer is read as one.
+    Soap(Arc<Codec>),
 }
 
 /// Which part of an input is the body.

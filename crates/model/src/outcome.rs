@@ -101,6 +101,9 @@ pub struct Failure {
     /// How long the system asked us to wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<Duration>,
+    /// What the system said of it, as data: of a SOAP fault `code`, `name`, `reason` and `detail`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Json>,
 }
 
 impl Failure {
@@ -113,6 +116,7 @@ impl Failure {
             help: None,
             status: None,
             retry_after: None,
+            fault: None,
         }
     }
 

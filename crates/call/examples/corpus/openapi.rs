@@ -105,6 +105,7 @@ fn body(operation: &Operation, fields: &serde_json::Map<String, Value>, bytes: &
         BodyKind::Multipart { part, .. } => {
             arrives(&whole(part), &text).map_err(|leaf| format!("`{leaf}` is in no part"))
         }
+        BodyKind::Soap(_) => Err("an HTTP API has no SOAP operation".to_owned()),
         BodyKind::Text { field, .. } | BodyKind::File { field, .. } => {
             arrives(rest.get(&**field).unwrap_or(&Value::Null), &text)
                 .map_err(|leaf| format!("`{leaf}` is not the body"))

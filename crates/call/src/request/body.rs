@@ -3,8 +3,10 @@
 use bytes::Bytes;
 use percent_encoding::utf8_percent_encode;
 use serde_json::value::RawValue;
+use sinew_contract::soap::SoapError;
 use sinew_contract::wire::{ENCODED, FieldManner, Fields, File, FileError, Multipart, Plain, push_field};
-use sinew_model::{BodyKind, BodyPart, Failure, GraphQlBody};
+use sinew_diag::codes::call as codes;
+use sinew_model::{BodyKind, BodyPart, Failure, GraphQlBody, Reason, Trace};
 use sinew_stdx::Json;
 
 use super::{misplaced, missing, no_structure};
@@ -25,6 +27,7 @@ pub(super) fn of(
     plan: &Plan,
     call: &CallRequest,
     fields: &Fields<'_>,
+    span: Trace,
 ) -> Result<(Bytes, Option<String>), Failure> {
     let body = match &plan.operation.http.body {
         BodyKind::None => {
@@ -54,8 +57,20 @@ pub(super) fn of(
             let file = File::of(value).map_err(|error| no_file(plan, field, &error))?;
             return Ok((Bytes::from(file.bytes), file.media_type));
         }
+        BodyKind::Soap(codec) => {
+            // No input could foretell it.
+            let boundary = format!("sinew-{:032x}{:016x}", span.trace_id, span.span_id);
+            let message = codec.request(&call.input, &boundary).map_err(|error| unfit(plan, &error))?;
+            return Ok((Bytes::from(message.body), Some(message.content_type)));
+        }
     };
     Ok((body, None))
+}
+
+/// An input of which no message can be made.
+fn unfit(plan: &Plan, error: &SoapError) -> Failure {
+    let message = format!("the input of `{}` does not fit its contract: {error}", plan.shown);
+    Failure::new(Reason::Mapping, codes::INPUT_INVALID, message)
 }
 
 fn json(plan: &Plan, part: &BodyPart, input: &Json, fields: &Fields<'_>) -> Result<Bytes, Failure> {

@@ -13,3 +13,4 @@ mod requests;
 mod schemes;
 mod secrets;
 mod server;
+mod soap;

@@ -73,12 +73,16 @@ codes! {
     UNAVAILABLE = "SNW-2033", "The system is busy or down";
     /// The system failed during a write.
     EFFECT_UNKNOWN = "SNW-2034", "The system failed during a write";
+    /// The service failed and says so in a fault.
+    SERVICE_FAULT = "SNW-2035", "The service failed and says so in a fault";
     /// The system refused the call.
     REJECTED = "SNW-2040", "The system refused the call";
     /// The call conflicts with what is there.
     CONFLICT = "SNW-2041", "The call conflicts with what is there";
     /// The system does not have this.
     NOT_FOUND = "SNW-2042", "The system does not have this";
+    /// The service refused the call with a fault.
+    CALL_FAULT = "SNW-2043", "The service refused the call with a fault";
     /// The input does not fit the contract.
     INPUT_INVALID = "SNW-2050", "The input does not fit the contract";
     /// A required input is missing.

@@ -4,6 +4,7 @@
 
 mod graphql;
 mod openapi;
+mod wsdl;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -12,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use sinew_contract::graphql::Missing;
 use sinew_mapping::Reads;
 
-use crate::{Asked, Effect, Idempotency, Operation, OperationId};
+use crate::{Asked, BodyKind, Effect, Idempotency, Operation, OperationId};
 
 /// By what a vendor describes an API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,34 +22,43 @@ pub enum DescriptionKind {
     OpenApi,
     /// A GraphQL schema: schema definition language, or the answer to introspection.
     GraphQl,
+    /// WSDL 1.1.
+    Wsdl,
 }
 
 impl DescriptionKind {
     /// Every kind.
-    pub const ALL: &'static [Self] = &[Self::OpenApi, Self::GraphQl];
+    pub const ALL: &'static [Self] = &[Self::OpenApi, Self::GraphQl, Self::Wsdl];
 
     /// The field of a connector that names such a description, and what follows `sinew import`.
     pub const fn word(self) -> &'static str {
         match self {
             Self::OpenApi => "openapi",
             Self::GraphQl => "graphql",
+            Self::Wsdl => "wsdl",
         }
     }
 
-    /// The kind that a file of this name holds.
-    pub fn of_file(name: &str) -> Self {
+    /// The kind of a file, by its name and by how it begins: XML is XML whatever it is called.
+    pub fn of_file(name: &str, content: &[u8]) -> Self {
         let is = |ending: &str| name.ends_with(ending);
-        if is(".graphql") || is(".graphqls") || is(".gql") || is(".graphql.json") {
+        let text = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content).trim_ascii_start();
+        let is_wide = content.starts_with(&[0xff, 0xfe]) || content.starts_with(&[0xfe, 0xff]);
+        if is(".wsdl") || text.starts_with(b"<") || is_wide {
+            Self::Wsdl
+        } else if is(".graphql") || is(".graphqls") || is(".gql") || is(".graphql.json") {
             Self::GraphQl
         } else {
             Self::OpenApi
         }
     }
 
-    fn read(self, files: &Files) -> Result<Read, DescriptionError> {
+    /// Reads a description. `open` opens the files that it refers to; without it, those that were opened before are there.
+    fn read(self, files: &Files, open: Option<Open<'_>>) -> Result<Read, DescriptionError> {
         match self {
-            Self::OpenApi => openapi::read(files),
+            Self::OpenApi => openapi::read(files, open),
             Self::GraphQl => graphql::read(files),
+            Self::Wsdl => wsdl::read(files, open),
         }
     }
 }
@@ -87,6 +97,16 @@ pub struct Listed {
     pub reached: Arc<str>,
     /// Whether its vendor wants it to be used no longer.
     pub deprecated: bool,
+}
+
+impl Operation {
+    /// How it is reached, for people: method and path, or what the kind of description has instead.
+    pub fn reached(&self) -> String {
+        match &self.http.body {
+            BodyKind::Soap(codec) => wsdl::reached(codec.operation()),
+            _ => format!("{} {}", self.http.method, self.http.path),
+        }
+    }
 }
 
 /// A description whose operations can be asked for.
@@ -164,8 +184,7 @@ impl Description {
     ) -> Result<Self, DescriptionError> {
         let files = Files { path: path.to_owned(), kept: Mutex::default() };
         files.open(path, open).map_err(|cause| DescriptionError::NoFile { path: path.to_owned(), cause })?;
-        files.gather(kind, open);
-        let read = kind.read(&files)?;
+        let read = kind.read(&files, Some(open))?;
         Ok(Self {
             kind,
             path: Arc::from(path),
@@ -238,7 +257,7 @@ impl Description {
         let held = self.published.lock().unwrap_or_else(PoisonError::into_inner);
         match &*held {
             Some(published) => Some(Arc::clone(published)),
-            None => Some(self.kind.read(&self.files).ok()?.published),
+            None => Some(self.kind.read(&self.files, None).ok()?.published),
         }
     }
 }
@@ -255,9 +274,23 @@ impl Files {
         self.kept().get(&self.path).cloned().unwrap_or_default()
     }
 
-    /// A file that was opened, by its path from the folder of the one that was named.
-    pub(crate) fn beside(&self, name: &str) -> Result<Arc<[u8]>, String> {
-        self.kept().get(&beside(&self.path, name)?).cloned().ok_or_else(|| "it cannot be opened".to_owned())
+    /// A file beside the one that was named, or in a folder there.
+    pub(crate) fn beside(&self, name: &str, open: Option<Open<'_>>) -> Result<Arc<[u8]>, String> {
+        self.get(&beside(&self.path, name)?, open)
+    }
+
+    /// A file anywhere in the project, by its path from the folder of the one that was named.
+    pub(crate) fn around(&self, name: &str, open: Option<Open<'_>>) -> Result<Arc<[u8]>, String> {
+        self.get(&around(&self.path, name)?, open)
+    }
+
+    fn get(&self, path: &str, open: Option<Open<'_>>) -> Result<Arc<[u8]>, String> {
+        let kept = self.kept().get(path).cloned();
+        match (kept, open) {
+            (Some(kept), _) => Ok(kept),
+            (None, Some(open)) => self.open(path, open),
+            (None, None) => Err("it cannot be opened".to_owned()),
+        }
     }
 
     fn open(&self, path: &str, open: Open<'_>) -> Result<Arc<[u8]>, String> {
@@ -266,26 +299,38 @@ impl Files {
         Ok(bytes)
     }
 
-    /// Opens every file that the description refers to.
-    fn gather(&self, kind: DescriptionKind, open: Open<'_>) {
-        match kind {
-            DescriptionKind::OpenApi => openapi::gather(self, |name| {
-                let path = beside(&self.path, name)?;
-                self.open(&path, open)
-            }),
-            DescriptionKind::GraphQl => {}
-        }
-    }
-
     fn kept(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Arc<[u8]>>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// The path of a file that another names, however: within the project, and nowhere else.
+fn around(path: &str, name: &str) -> Result<String, String> {
+    if name.contains("://") {
+        return Err(ELSEWHERE.to_owned());
+    }
+    let mut folders: Vec<&str> = path.split('/').collect();
+    folders.pop();
+    for part in name.split('/') {
+        match part {
+            ".." if folders.pop().is_none() => {
+                return Err(
+                    "it does not lie within the project; `sinew import` puts all files into one".to_owned()
+                );
+            }
+            "" | "." | ".." => {}
+            part => folders.push(part),
+        }
+    }
+    Ok(folders.join("/"))
+}
+
+const ELSEWHERE: &str = "it is elsewhere; `sinew import` fetches it, and puts all files into one";
+
 /// The path of a file that is named beside another: within the project, and nowhere else.
 pub(crate) fn beside(path: &str, name: &str) -> Result<String, String> {
     if name.contains("://") {
-        return Err("it is elsewhere; `sinew import` fetches it, and puts all files into one".to_owned());
+        return Err(ELSEWHERE.to_owned());
     }
     let leaves = name.split('/').any(|part| part == "..");
     if leaves || name.starts_with('/') || name.contains('\\') || name.is_empty() {

@@ -7,7 +7,7 @@ use sinew_contract::openapi::{
 use sinew_contract::wire::Manner;
 use sinew_contract::{Schema, document};
 
-use super::{DescriptionError, Files, Listed, Published, Read};
+use super::{DescriptionError, Files, Listed, Open, Published, Read};
 use crate::{
     BodyKind, BodyPart, Effect, HttpBinding, Idempotency, Operation, OperationId, Parameter,
     ParameterLocation,
@@ -21,10 +21,10 @@ impl Published for Api {
 }
 
 /// Reads an API description.
-pub(super) fn read(files: &Files) -> Result<Read, DescriptionError> {
+pub(super) fn read(files: &Files, open: Option<Open<'_>>) -> Result<Read, DescriptionError> {
     let unusable = |cause: String| DescriptionError::Unusable { path: files.path.clone(), cause };
     let root = document::parse(&files.root()).map_err(|error| unusable(error.to_string()))?;
-    let (root, missing) = document::bundle(root, |name| parse(&files.beside(name)?));
+    let (root, missing) = document::bundle(root, |name| parse(&files.beside(name, open)?));
     let mut warnings: Vec<String> =
         missing.iter().map(|of| format!("{} is missing: {}", of.file, of.message)).collect();
     let api = Api::read(root).map_err(|error| unusable(error.to_string()))?;
@@ -37,14 +37,6 @@ pub(super) fn read(files: &Files) -> Result<Read, DescriptionError> {
         warnings,
         published: Arc::new(api),
     })
-}
-
-/// Opens the files that a description refers to.
-pub(super) fn gather(files: &Files, mut open: impl FnMut(&str) -> Result<Arc<[u8]>, String>) {
-    // What cannot be read is told when the description is.
-    if let Ok(root) = document::parse(&files.root()) {
-        document::bundle(root, |name| parse(&open(name)?));
-    }
 }
 
 fn parse(bytes: &[u8]) -> Result<Value, String> {
@@ -125,7 +117,7 @@ fn without(schema: &mut Value, field: &str) {
     }
 }
 
-fn effect(guessed: Guessed) -> Effect {
+pub(super) fn effect(guessed: Guessed) -> Effect {
     match guessed {
         Guessed::Read => Effect::Read,
         Guessed::Write => Effect::Write,

@@ -72,6 +72,12 @@ static CONNECTOR: Record = Record {
             )
             .like("linear.graphql"),
             optional(
+                "wsdl",
+                Shape::Text,
+                "The vendor's description of web services (WSDL 1.1), a file beside this one: each of its operations can be called, by SOAP.",
+            )
+            .like("erp.wsdl"),
+            optional(
                 "corrections",
                 Shape::Table(&OPERATION_ID, &Shape::Record(&CORRECTION)),
                 "What the description does not say of its operations, or says wrong, by their ids.",
@@ -182,8 +188,13 @@ pub(crate) fn read(root: &Node, reader: &mut Reader<'_>) -> Option<Connector> {
         reader.out.push(
             Diagnostic::error(config::MISSING_FIELD, "a connector without operations")
                 .at(root.place.clone())
-                .help("write them under `operations:`, or name the vendor's description: `openapi: FILE`, `graphql: FILE`"),
+                .help("write them under `operations:`, or name the vendor's description: `openapi: FILE`, `graphql: FILE` or `wsdl: FILE`"),
         );
+    }
+    let mut named = DescriptionKind::ALL.iter().filter_map(|kind| root.get(kind.word()));
+    if let Some(second) = named.nth(1) {
+        let message = "a connector has one description, and this one names two";
+        reader.error(config::DESCRIPTION, message, second.place.clone());
     }
     let mut operations = written(fields, description.as_deref(), reader);
     for (of, record) in [("operations", &OPERATION), ("corrections", &CORRECTION)] {
@@ -261,7 +272,7 @@ fn written(
         reader.out.push(
             Diagnostic::error(config::UNKNOWN_OPERATION, "there is no description to correct")
                 .at(entry.name_place.clone())
-                .help("write the operation under `operations:`, or name a description: `openapi: FILE`"),
+                .help("write the operation under `operations:`, or name a description: `openapi: FILE` or `wsdl: FILE`"),
         );
     }
     operations

@@ -40,6 +40,8 @@ pub enum ImportKind {
     Openapi,
     /// A GraphQL schema: schema definition language, the answer to introspection, or the endpoint to ask for it.
     Graphql,
+    /// WSDL 1.1.
+    Wsdl,
 }
 
 /// Kinds of address that are not public.

@@ -77,7 +77,8 @@ fn operations(named: &str, diff: &ConnectorDiff, output: &Output) -> Result<Oper
     let folder = path.parent().unwrap_or(Path::new("."));
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let open = |name: &str| std::fs::read(folder.join(name)).map_err(|e| e.to_string());
-    let description = Description::open(DescriptionKind::of_file(&name), &name, &open)
+    let content = open(&name).map_err(|error| CliError::new(Exit::Failed, config::DESCRIPTION, error))?;
+    let description = Description::open(DescriptionKind::of_file(&name, &content), &name, &open)
         .map_err(|error| CliError::new(Exit::Failed, config::DESCRIPTION, error.to_string()))?;
     Ok(Operations::new(std::collections::BTreeMap::new(), Some(Arc::new(description))))
 }
@@ -107,9 +108,8 @@ fn compare(old: &Operations, new: &Operations) -> Vec<Changed> {
 fn operation(old: &Operation, new: &Operation) -> Vec<Change> {
     let mut found = Vec::new();
     let mut tell = |message: String, severity| found.push(Change { at: String::new(), message, severity });
-    let call = |of: &Operation| format!("{} {}", of.http.method, of.http.path);
-    if call(old) != call(new) {
-        tell(format!("was `{}`, is `{}`", call(old), call(new)), Severity::Doubtful);
+    if old.reached() != new.reached() {
+        tell(format!("was `{}`, is `{}`", old.reached(), new.reached()), Severity::Doubtful);
     }
     if old.effect != new.effect {
         tell(

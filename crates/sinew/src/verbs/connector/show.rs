@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 use sinew_contract::{Schema, example_of};
-use sinew_model::{Connector, Effect, Idempotency, Listed, Operation};
+use sinew_model::{BodyKind, Connector, Effect, Idempotency, Listed, Operation};
 
 use crate::cli::ConnectorShow;
 use crate::error::{CliError, Exit};
@@ -43,7 +43,7 @@ pub(super) fn listed(connector: &Connector) -> Vec<Listed> {
             id: operation.id.clone(),
             summary: operation.description.clone(),
             effect: operation.effect,
-            reached: format!("{} {}", operation.http.method, operation.http.path).into(),
+            reached: operation.reached().into(),
             deprecated: false,
         };
         match all.iter_mut().find(|of| of.id == own.id) {
@@ -94,7 +94,8 @@ fn list(connector: &Connector, find: Option<&str>, output: &Output) {
             } else {
                 format!(", {}", counted(of.warnings.len(), "warning"))
             };
-            let _ = writeln!(text, "from {} ({} {}{warned})", of.path, of.title, of.version);
+            let called = format!("{} {}", of.title, of.version);
+            let _ = writeln!(text, "from {} ({}{warned})", of.path, called.trim());
         }
         let mut table = Table::new(&["OPERATION", "EFFECT", "CALLS", "SUMMARY"]);
         for of in &all {
@@ -154,6 +155,14 @@ fn repeated(operation: &Operation) -> String {
     }
 }
 
+/// The faults that an operation's description declares.
+fn faults(operation: &Operation) -> Vec<&str> {
+    match &operation.http.body {
+        BodyKind::Soap(codec) => codec.operation().fault_names().collect(),
+        _ => Vec::new(),
+    }
+}
+
 fn as_json(connector: &Connector, operation: &Operation, example: Option<&Value>) -> Value {
     json!({
         "connector": connector.id.to_string(),
@@ -162,6 +171,8 @@ fn as_json(connector: &Connector, operation: &Operation, example: Option<&Value>
         "effect": word(operation.effect),
         "method": operation.http.method,
         "path": operation.http.path,
+        "reached": operation.reached(),
+        "faults": faults(operation),
         "repeated": repeated(operation),
         "paginated": operation.pagination.is_some(),
         "scopes": operation.scopes,
@@ -173,15 +184,18 @@ fn as_json(connector: &Connector, operation: &Operation, example: Option<&Value>
 
 fn as_text(operation: &Operation, connection: &str, example: Option<&Value>, output: &Output) -> String {
     let mut text = format!(
-        "{} {} {}\n",
+        "{} {}\n",
         output.tint(operation.id.as_str(), Tint::Strong),
-        operation.http.method,
-        operation.http.path
+        operation.reached()
     );
     if !operation.description.is_empty() {
         let _ = writeln!(text, "{}", one_line(&plain(&operation.description)));
     }
     let _ = writeln!(text, "{}; {}", word(operation.effect), repeated(operation));
+    let faults = faults(operation);
+    if !faults.is_empty() {
+        let _ = writeln!(text, "faults: {}", faults.join(", "));
+    }
     for scopes in &operation.scopes {
         let _ = writeln!(text, "scopes: {}", scopes.join(", "));
     }

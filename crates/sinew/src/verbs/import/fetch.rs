@@ -99,16 +99,34 @@ impl Source {
                 }
                 file(&at).map_err(told)
             }
-            Self::Url(base) => {
-                let (url, client) = &**base;
-                let at = follow(url, name).map_err(|e| e.to_string())?;
-                if !same_origin(url, &at) {
-                    return Err("it is on another host than the description".to_owned());
-                }
-                fetch(client, &at, None)
-            }
+            Self::Url(base) => on_host(base, name),
         }
     }
+
+    /// A part of a description whose parts lie in several folders: on the same host, or a file that is called like such a
+    /// part, also if it lies above the description.
+    pub(in crate::verbs) fn around(&self, name: &str) -> Result<Vec<u8>, String> {
+        let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
+        let is_part = ending.is_some_and(|ending| PARTS.contains(&ending.as_str()));
+        match self {
+            Self::File(path) if is_part && !name.contains("://") && !name.starts_with('/') => {
+                let folder = path.parent().unwrap_or(Path::new(""));
+                file(&folder.join(name)).map_err(|error| error.to_string())
+            }
+            Self::File(_) | Self::Url(_) => self.beside(name),
+        }
+    }
+}
+
+/// How files end that descriptions of web services are made of.
+const PARTS: [&str; 3] = ["wsdl", "xsd", "xml"];
+
+fn on_host((url, client): &(Uri, HttpClient), name: &str) -> Result<Vec<u8>, String> {
+    let at = follow(url, name).map_err(|e| e.to_string())?;
+    if !same_origin(url, &at) {
+        return Err("it is on another host than the description".to_owned());
+    }
+    fetch(client, &at, None)
 }
 
 fn file(path: &Path) -> std::io::Result<Vec<u8>> {
@@ -138,7 +156,7 @@ async fn get(client: &HttpClient, url: &Uri, question: Option<Bytes>) -> Result<
         request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(AGENT));
         request
             .headers_mut()
-            .insert(ACCEPT, HeaderValue::from_static("application/json, application/yaml, */*"));
+            .insert(ACCEPT, HeaderValue::from_static("application/json, application/yaml, text/xml, */*"));
         let answer = client.send(request, &limits).await.map_err(|error| {
             let refused =
                 matches!(&error, sinew_connect::SendError::Dial(sinew_connect::DialError::Refused { .. }));
@@ -159,14 +177,16 @@ async fn get(client: &HttpClient, url: &Uri, question: Option<Bytes>) -> Result<
             };
             return Err(format!("the answer is {}{hint}", answer.status));
         }
-        let page = answer.headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
-        if page.is_some_and(|kind| kind.starts_with("text/html")) {
+        let kind = answer.headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
+        let is_page = kind.is_some_and(|kind| kind.starts_with("text/html"));
+        let body = answer.read(BYTES_MAX, &limits).await.map_err(|e| e.to_string())?;
+        // Some servers call everything a page.
+        if is_page && !body.trim_ascii_start().starts_with(b"<?xml") {
             return Err(
                 "the answer is a page for people (HTML), no description; look on it for a link to one"
                     .to_owned(),
             );
         }
-        let body = answer.read(BYTES_MAX, &limits).await.map_err(|e| e.to_string())?;
         return Ok(body.to_vec());
     }
     Err(format!("more than {REDIRECTS_MAX} redirects"))

@@ -3,6 +3,7 @@
 mod fetch;
 mod graphql;
 mod openapi;
+mod wsdl;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -45,6 +46,7 @@ pub fn run(import: &Import, output: &Output) -> Result<Exit, CliError> {
     let imported = match import.kind {
         ImportKind::Openapi => openapi::read(&source)?,
         ImportKind::Graphql => graphql::read(&source)?,
+        ImportKind::Wsdl => wsdl::read(&source)?,
     };
     let given = import
         .name
@@ -110,6 +112,7 @@ impl Files {
         let kind = match import.kind {
             ImportKind::Openapi => "openapi",
             ImportKind::Graphql => "graphql",
+            ImportKind::Wsdl => "wsdl",
         };
         if self.there_already {
             // A connector that was written by hand, or began from the catalog, does not name a description yet.
@@ -201,10 +204,9 @@ fn as_text(
 ) -> String {
     let [read, write, destructive] = counts(&of.listed);
     let mut text = format!(
-        "{}: {} {}, {} ({read} read, {write} write, {destructive} destructive)\n",
+        "{}: {}, {} ({read} read, {write} write, {destructive} destructive)\n",
         output.tint(&format!("{name}@{version}"), Tint::Strong),
-        one_line(&of.title),
-        of.version,
+        one_line(format!("{} {}", of.title, of.version).trim()),
         counted(of.listed.len(), "operation"),
     );
     let shown = if import.warnings { usize::MAX } else { WARNINGS_SHOWN };

@@ -23,7 +23,13 @@ fn canary(place: &str) -> String {
     format!("Canary+{place}/7f3a9c\"&x")
 }
 
-const PLACES: [&str; 8] = ["environment", "file", "vault", "staged", "basic", "query", "hook", "slack"];
+const PLACES: [&str; 9] =
+    ["environment", "file", "vault", "staged", "basic", "query", "soap", "hook", "slack"];
+
+/// A web service with one operation, to whose messages the password is added.
+const SERVICE: &str = r#"<definitions xmlns="http://schemas.xmlsoap.org/wsdl/" xmlns:s="http://schemas.xmlsoap.org/wsdl/soap/" xmlns:t="urn:t"
+    targetNamespace="urn:t"><message name="In"/><portType name="P"><operation name="Ping"><input message="t:In"/><output message="t:In"/></operation></portType>
+    <binding name="B" type="t:P"><s:binding transport="http://schemas.xmlsoap.org/soap/http"/><operation name="Ping"/></binding></definitions>"#;
 
 /// A system that says no to everything, and repeats all that it was sent, as some do.
 fn parrot() -> SocketAddr {
@@ -51,20 +57,24 @@ fn parrot() -> SocketAddr {
 
 fn project(parrot: SocketAddr) -> String {
     let owner = "owner: { team: t, contact: t@example.com, runbook: r.md }";
-    let mut text = "kind: Connector\nname: any\nversion: 1\noperations:\n  get: { get: /items }\n  put: { post: /items }\n".to_owned();
+    let mut text = "kind: Connector\nname: any\nversion: 1\noperations:\n  get: { get: /items }\n  put: { post: /items }\n\
+        ---\nkind: Connector\nname: service\nversion: 1\nwsdl: service.wsdl\n"
+        .to_owned();
     for (name, auth) in [
         ("environment", "{ bearer: secret:in/environment }"),
         ("file", "{ api_key: { header: X-Key, key: secret:in/file } }"),
         ("vault", "{ bearer: secret:in/vault }"),
         ("basic", "{ basic: { username: u, password: secret:in/basic } }"),
         ("query", "{ api_key: { query: key, key: secret:in/query } }"),
+        ("soap", "{ ws_security: { username: u, password: secret:in/soap } }"),
         ("client", "{ oauth2: { token_path: /token, client_id: c, client_secret: secret:in/environment } }"),
     ] {
+        let (connector, operation) = if name == "soap" { ("service", "Ping") } else { ("any", "get") };
         let _ = write!(
             text,
-            "---\nkind: Connection\nname: {name}\nconnector: any@1\n{owner}\nbase_url: http://{parrot}\nauth: {auth}\naccess: write\n\
+            "---\nkind: Connection\nname: {name}\nconnector: {connector}@1\n{owner}\nbase_url: http://{parrot}\nauth: {auth}\naccess: write\n\
              egress: {{ allow: [loopback] }}\ndeadlines: {{ connect: 1s, total: 2s }}\n---\nkind: Flow\nname: use-{name}\n{owner}\n\
-             trigger: manual\non_dead: {{ alert: [ops] }}\nsteps:\n  - a: {{ call: {name}.get, retry: {{ attempts: 2, base: 10ms, max: 20ms }} }}\n"
+             trigger: manual\non_dead: {{ alert: [ops] }}\nsteps:\n  - a: {{ call: {name}.{operation}, retry: {{ attempts: 2, base: 10ms, max: 20ms }} }}\n"
         );
     }
     let _ = write!(
@@ -140,9 +150,10 @@ fn no_planted_secret_shows_anywhere() {
     let projects = folder.path().join("project");
     std::fs::create_dir_all(&projects).unwrap();
     std::fs::write(projects.join("p.yaml"), project(parrot())).unwrap();
+    std::fs::write(projects.join("service.wsdl"), SERVICE).unwrap();
     let kept = folder.path().join("secrets/in");
     std::fs::create_dir_all(&kept).unwrap();
-    for name in ["file", "query", "basic"] {
+    for name in ["file", "query", "basic", "soap"] {
         std::fs::write(kept.join(name), canary(name)).unwrap();
         std::fs::set_permissions(kept.join(name), std::fs::Permissions::from_mode(0o600)).unwrap();
     }
@@ -182,7 +193,7 @@ fn drive(server: &Server, sandbox: &Http) {
     assert_eq!(again.status, 400, "{again:?}");
     let mut runs = Vec::new();
     let run = |flow: &str| control.post("/v1/runs", &json!({ "flow": flow })).run().expect("a run");
-    for name in ["environment", "file", "vault", "basic", "query", "client", "idp"] {
+    for name in ["environment", "file", "vault", "basic", "query", "soap", "client", "idp"] {
         runs.push(run(&format!("use-{name}")));
     }
     ended(server, &runs);

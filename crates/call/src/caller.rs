@@ -14,6 +14,7 @@ use sinew_stdx::{Json, Random, Timestamp};
 use sinew_vault::SecretSource;
 use sinew_vault::session::SessionKeeper;
 
+use crate::listen::{self, ListenRequest, Listening};
 use crate::login::Logins;
 use crate::respond::Answer;
 use crate::state::States;
@@ -172,6 +173,11 @@ impl Caller {
     /// Reads a paginated operation page by page. An operation without pagination gives its answer as one page.
     pub fn pages(&self, request: CallRequest) -> Pages {
         Pages::new(self.clone(), request)
+    }
+
+    /// Opens a source of what a system sends by itself.
+    pub async fn listen(&self, request: &ListenRequest<'_>) -> Result<Listening, Failure> {
+        listen::open(&self.core, request).await
     }
 
     /// How a connection is. One that was never called is well.

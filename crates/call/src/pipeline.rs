@@ -39,12 +39,12 @@ struct Trail {
 
 /// The credentials of an attempt.
 #[derive(Default)]
-struct Used {
-    present: Option<Arc<Credential>>,
+pub(crate) struct Used {
+    pub(crate) present: Option<Arc<Credential>>,
     /// Those that were used before.
-    refused: Vec<Arc<Credential>>,
+    pub(crate) refused: Vec<Arc<Credential>>,
     /// What signatures were made of them.
-    signed: Vec<Secret>,
+    pub(crate) signed: Vec<Secret>,
 }
 
 /// Makes one attempt. `target` replaces the URL where an earlier answer named it.
@@ -88,13 +88,13 @@ pub(crate) async fn attempt(
 }
 
 /// What the stages of one attempt have in common.
-struct Stages<'a> {
-    core: &'a Core,
-    state: &'a Arc<ConnectionState>,
-    plan: &'a Plan,
-    call: &'a CallRequest,
+pub(crate) struct Stages<'a> {
+    pub(crate) core: &'a Core,
+    pub(crate) state: &'a Arc<ConnectionState>,
+    pub(crate) plan: &'a Plan,
+    pub(crate) call: &'a CallRequest,
     /// The end of everything, if the caller set one.
-    until: Option<Instant>,
+    pub(crate) until: Option<Instant>,
 }
 
 impl Stages<'_> {
@@ -159,7 +159,7 @@ impl Stages<'_> {
         reply.body.as_deref().ok()
     }
 
-    async fn log_in(&self) -> Result<LoggedIn, Failure> {
+    pub(crate) async fn log_in(&self) -> Result<LoggedIn, Failure> {
         let logging_in = authenticate::authenticate(self.core, self.state);
         let Some(until) = self.until else { return logging_in.await };
         timeout_at(until, logging_in).await.unwrap_or_else(|_| {
@@ -189,7 +189,7 @@ impl Stages<'_> {
     }
 
     /// The end of what begins now: the caller's deadline for everything, or else the operation's for each part.
-    fn deadline(&self) -> Instant {
+    pub(crate) fn deadline(&self) -> Instant {
         let own = self.plan.operation.deadline.unwrap_or(self.state.connection.deadlines.total);
         self.until.unwrap_or_else(|| Instant::now() + own)
     }
@@ -207,7 +207,7 @@ impl Stages<'_> {
     }
 
     /// Tells the breaker whether the system was there. What we refused ourselves says nothing about it.
-    fn settle(&self, pass: Pass, failure: Option<&Failure>) {
+    pub(crate) fn settle(&self, pass: Pass, failure: Option<&Failure>) {
         let was_there = match failure.map(|failure| failure.reason) {
             Some(Reason::Unavailable | Reason::Unknown) => false,
             Some(Reason::Refused | Reason::Mapping | Reason::Disconnected) => return,
@@ -236,7 +236,7 @@ impl Stages<'_> {
 }
 
 /// Every secret that could show in what is said about an attempt.
-fn masker(state: &ConnectionState, used: &Used) -> Masker {
+pub(crate) fn masker(state: &ConnectionState, used: &Used) -> Masker {
     let mut masker = Masker::default();
     state.login.teach(&mut masker);
     for credential in used.present.iter().chain(&used.refused) {
@@ -246,7 +246,7 @@ fn masker(state: &ConnectionState, used: &Used) -> Masker {
     masker
 }
 
-fn mask_failure(mut failure: Failure, masker: &Masker) -> Failure {
+pub(crate) fn mask_failure(mut failure: Failure, masker: &Masker) -> Failure {
     if let std::borrow::Cow::Owned(masked) = masker.text(&failure.message) {
         failure.message = masked.into();
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, LOCATION, USER_AGENT};
 use http::{HeaderMap, Method, StatusCode, Uri};
 use sinew_connect::auth::Credential;
-use sinew_connect::{BodyError, DialError, Limits, SendError, TlsProblem, follow, same_origin};
+use sinew_connect::{Answer, BodyError, DialError, Limits, SendError, TlsProblem, follow, same_origin};
 use sinew_diag::Code;
 use sinew_diag::codes::call as codes;
 use sinew_model::{Effect, Failure, Idempotency, Reason};
@@ -78,18 +78,49 @@ pub(crate) struct Unanswered {
     pub(crate) sent: bool,
 }
 
-/// Sends the request with its credential. Redirects of reads are followed; the credential, the connection's own headers
-/// and the body never go to another origin. `signed` takes what signatures must not be shown.
+/// Sends the request with its credential, and reads the answer whole.
 pub(crate) async fn exchange(
-    (core, state): (&Core, &ConnectionState),
+    stands: (&Core, &ConnectionState),
     plan: &Plan,
     formed: &Formed,
     credential: &Credential,
     signed: &mut Vec<Secret>,
     until: Instant,
 ) -> Result<Reply, Unanswered> {
+    let reached = reach(stands, plan, formed, credential, signed, until).await?;
+    Ok(whole(stands.1, reached, until).await)
+}
+
+/// An answer whose body is still to be read, and the URL that gave it, after redirects.
+pub(crate) struct Reached {
+    pub(crate) answer: Answer,
+    pub(crate) from: Uri,
+}
+
+/// Reads the body.
+pub(crate) async fn whole(state: &ConnectionState, reached: Reached, until: Instant) -> Reply {
+    let Reached { answer, from } = reached;
+    let (status, headers) = (answer.status, answer.headers.clone());
+    let body = answer.read(state.connection.response_max.0, &limits(state, until)).await;
+    Reply { status, headers, body, from }
+}
+
+fn limits(state: &ConnectionState, until: Instant) -> Limits {
     let deadlines = &state.connection.deadlines;
-    let limits = Limits { until, connect: deadlines.connect, read: deadlines.read };
+    Limits { until, connect: deadlines.connect, read: deadlines.read }
+}
+
+/// Sends the request with its credential. Redirects of reads are followed; the credential, the connection's own headers
+/// and the body never go to another origin. `signed` takes what signatures must not be shown.
+pub(crate) async fn reach(
+    (core, state): (&Core, &ConnectionState),
+    plan: &Plan,
+    formed: &Formed,
+    credential: &Credential,
+    signed: &mut Vec<Secret>,
+    until: Instant,
+) -> Result<Reached, Unanswered> {
+    let limits = limits(state, until);
     let unsent = |failure| Unanswered { failure, sent: false };
     let (mut request, masks) =
         formed.dressed(plan, &plan.method, credential, &core.moment()).map_err(unsent)?;
@@ -101,9 +132,7 @@ pub(crate) async fn exchange(
         let answer = state.client.send(request, &limits).await.map_err(|e| no_answer(plan, &e, hops > 0))?;
         let follows = plan.operation.effect == Effect::Read && is_redirect(answer.status);
         if !follows {
-            let (status, headers) = (answer.status, answer.headers.clone());
-            let body = answer.read(state.connection.response_max.0, &limits).await;
-            return Ok(Reply { status, headers, body, from: at });
+            return Ok(Reached { answer, from: at });
         }
         let refused =
             |why: String| Unanswered { failure: redirect_refused(plan, answer.status, &why), sent: true };

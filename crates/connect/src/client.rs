@@ -5,6 +5,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -98,6 +99,7 @@ pub struct Answer {
     /// The headers.
     pub headers: HeaderMap,
     body: Incoming,
+    upgrade: Option<OnUpgrade>,
 }
 
 /// HTTP/1.1 with kept connections, for one connection's calls: the pool is not shared, since another connection's
@@ -133,8 +135,11 @@ impl HttpClient {
             Err(_) if captured.connection_metadata().is_some() => return Err(SendError::DeadlineAfter),
             Err(_) => return Err(SendError::DeadlineBefore),
         };
-        let (head, body) = sent.map_err(|error| classify(&error))?.into_parts();
-        Ok(Answer { status: head.status, headers: head.headers, body })
+        let mut answer = sent.map_err(|error| classify(&error))?;
+        let switches = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
+        let upgrade = switches.then(|| hyper::upgrade::on(&mut answer));
+        let (head, body) = answer.into_parts();
+        Ok(Answer { status: head.status, headers: head.headers, body, upgrade })
     }
 }
 
@@ -166,6 +171,17 @@ fn refusal(error: &(dyn std::error::Error + 'static)) -> Option<String> {
 }
 
 impl Answer {
+    /// The next piece of a body that is not read whole. May be given up while it is waited for.
+    pub(crate) async fn piece(&mut self) -> Option<Result<Bytes, String>> {
+        let frame = self.body.frame().await?;
+        Some(frame.map(|frame| frame.into_data().unwrap_or_default()).map_err(|error| error.to_string()))
+    }
+
+    /// The connection, if the system agreed to speak another protocol over it.
+    pub fn into_upgrade(self) -> Option<OnUpgrade> {
+        self.upgrade
+    }
+
     /// Reads the body, at most `max` bytes of it.
     pub async fn read(mut self, max: u64, limits: &Limits) -> Result<Bytes, BodyError> {
         let declared =

@@ -10,6 +10,7 @@ mod client;
 mod dial;
 mod egress;
 mod redirect;
+pub mod source;
 mod stream;
 mod trust;
 mod verify;

@@ -69,7 +69,9 @@ pub use step::{
 };
 pub use subscriber::Subscriber;
 pub use tls::{Pem, TlsOptions};
-pub use trigger::{Answer, Dedupe, EventTrigger, Missed, Poll, Schedule, Trigger, Webhook};
+pub use trigger::{
+    Answer, Dedupe, EventTrigger, Keeps, Missed, Poll, Schedule, Stream, StreamProtocol, Trigger, Webhook,
+};
 pub use webhook::{
     Challenge, ChallengeAnswer, ChallengeMethod, Condition, Encoding, FieldPath, Hash, KeyText, Part, Proof,
     PublicKeyAlgorithm, Registration, Signature, SignedTime, Source, SourceAt, Subscribed, Subscription,

@@ -4,7 +4,7 @@ use std::time::Duration;
 use sinew_mapping::Expression;
 use sinew_stdx::{ByteSize, Json};
 
-use crate::{Call, Challenge, EventName, SecretRef, Source, Subscribed, Told, Verify};
+use crate::{Call, Challenge, ConnectionName, EventName, SecretRef, Source, Subscribed, Told, Verify};
 
 /// What starts a flow. Expressions in a trigger stand over the payload itself (`deal_id`, not `trigger.deal_id`).
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub enum Trigger {
     Schedule(Schedule),
     /// Asking a system for what is new.
     Poll(Poll),
+    /// Listening to what a system sends by itself.
+    Stream(Box<Stream>),
     /// An event emitted by a flow.
     Event(EventTrigger),
     /// Only by hand (`sinew run`), by the control API, or as a sub-flow. All flows can be started so.
@@ -115,6 +117,59 @@ pub struct Poll {
     pub batch: bool,
 }
 
+/// Listening to what a system sends by itself: a feed, a socket. Expressions stand over a delivery's envelope.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    /// Where it is listened to.
+    pub connection: ConnectionName,
+    /// What is listened to: the path of a feed or socket.
+    pub from: Arc<str>,
+    /// How it comes.
+    pub protocol: StreamProtocol,
+    /// Sent once a socket is open: what the system wants to be told before it sends anything.
+    pub open: Option<Json>,
+    /// Only deliveries of this name start a run.
+    pub event: Option<Arc<str>>,
+    /// Over the envelope: only those for which this is true start a run.
+    pub when: Option<Expression>,
+    /// Over the envelope: runs with the same key go one at a time, in order.
+    pub key: Option<Expression>,
+    /// Over the envelope: two deliveries with the same key are one run.
+    pub dedupe: Option<Dedupe>,
+    /// The largest delivery whose data is taken.
+    pub delivery_max: ByteSize,
+    /// How long nothing at all may come before the connection is taken for dead and made anew.
+    pub quiet: Duration,
+}
+
+/// How deliveries come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamProtocol {
+    /// Server-Sent Events over HTTP.
+    Sse,
+    /// A WebSocket.
+    WebSocket,
+}
+
+/// What becomes of deliveries that were sent while nobody listened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeps {
+    /// The system sends again from a position that is kept here.
+    Position,
+    /// Nothing is known of them.
+    Nothing,
+}
+
+impl StreamProtocol {
+    /// What becomes of deliveries that were sent while nobody listened.
+    pub fn keeps(self) -> Keeps {
+        match self {
+            Self::Sse => Keeps::Position,
+            Self::WebSocket => Keeps::Nothing,
+        }
+    }
+}
+
 /// An event emitted by a flow.
 #[derive(Clone, Debug)]
 pub struct EventTrigger {
@@ -129,12 +184,13 @@ pub struct EventTrigger {
 }
 
 impl Trigger {
-    /// The word for it: `webhook`, `schedule`, `poll`, `event`, `manual`.
+    /// The word for it: `webhook`, `schedule`, `poll`, `stream`, `event`, `manual`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Webhook(_) => "webhook",
             Self::Schedule(_) => "schedule",
             Self::Poll(_) => "poll",
+            Self::Stream(_) => "stream",
             Self::Event(_) => "event",
             Self::Manual => "manual",
         }
@@ -144,6 +200,7 @@ impl Trigger {
     pub fn key(&self) -> Option<&Expression> {
         match self {
             Self::Webhook(webhook) => webhook.key.as_ref(),
+            Self::Stream(stream) => stream.key.as_ref(),
             Self::Poll(Poll { key, .. }) | Self::Event(EventTrigger { key, .. }) => key.as_ref(),
             Self::Schedule(_) | Self::Manual => None,
         }
@@ -153,6 +210,7 @@ impl Trigger {
     pub fn when(&self) -> Option<&Expression> {
         match self {
             Self::Webhook(webhook) => webhook.when.as_ref(),
+            Self::Stream(stream) => stream.when.as_ref(),
             Self::Poll(Poll { when, .. }) | Self::Event(EventTrigger { when, .. }) => when.as_ref(),
             Self::Schedule(_) | Self::Manual => None,
         }
@@ -162,6 +220,7 @@ impl Trigger {
     pub fn dedupe(&self) -> Option<&Dedupe> {
         match self {
             Self::Webhook(webhook) => webhook.dedupe.as_ref(),
+            Self::Stream(stream) => stream.dedupe.as_ref(),
             Self::Poll(Poll { dedupe, .. }) | Self::Event(EventTrigger { dedupe, .. }) => dedupe.as_ref(),
             Self::Schedule(_) | Self::Manual => None,
         }

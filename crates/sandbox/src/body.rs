@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
+use tokio::sync::mpsc;
 use tokio::time::Sleep;
 
 use crate::truth::{TruthFilter, TruthLog};
@@ -40,6 +41,8 @@ pub(crate) enum AnswerBody {
         left: u64,
         tail: Option<Bytes>,
     },
+    /// What happens, as it happens.
+    Live(mpsc::Receiver<Result<Bytes, CutOff>>),
     /// The truth log as NDJSON, page by page.
     Truth {
         log: Arc<TruthLog>,
@@ -80,7 +83,7 @@ impl AnswerBody {
                 let ends = [head, tail].into_iter().flatten().map(|end| end.len() as u64).sum::<u64>();
                 Some(left + ends)
             }
-            Self::Truth { .. } => None,
+            Self::Live(_) | Self::Truth { .. } => None,
         }
     }
 }
@@ -114,6 +117,7 @@ impl Body for AnswerBody {
             Self::Padded { head, left, tail } => {
                 head.take().or_else(|| padding(left)).or_else(|| tail.take())
             }
+            Self::Live(pieces) => return pieces.poll_recv(cx).map(|piece| Some(piece?.map(Frame::data))),
             Self::Truth { log, filter, next } => {
                 let Some(since) = *next else { return Poll::Ready(None) };
                 let (page, more) = log.page(filter, since, CHUNK);

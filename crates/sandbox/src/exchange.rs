@@ -9,6 +9,8 @@ use http::{Method, StatusCode};
 use serde::Serialize;
 use sinew_stdx::Timestamp;
 
+use crate::live::Live;
+
 /// A request as a vendor sees it: whole, with the path below the vendor's prefix.
 pub(crate) struct Call {
     pub(crate) method: Method,
@@ -74,6 +76,8 @@ pub(crate) struct Reply {
     pub(crate) route: &'static str,
     /// How long the vendor takes to answer.
     pub(crate) delay: Duration,
+    /// What goes on instead of a body.
+    pub(crate) live: Option<Live>,
 }
 
 pub(crate) const JSON: &str = "application/json";
@@ -88,6 +92,7 @@ impl Reply {
             body: body.into(),
             route: "other",
             delay: Duration::ZERO,
+            live: None,
         }
     }
 
@@ -123,6 +128,11 @@ impl Reply {
 
     pub(crate) fn with_number(mut self, name: &'static str, value: u64) -> Self {
         self.headers.push((HeaderName::from_static(name), HeaderValue::from(value)));
+        self
+    }
+
+    pub(crate) fn live(mut self, live: Live) -> Self {
+        self.live = Some(live);
         self
     }
 

@@ -16,6 +16,7 @@ mod exchange;
 mod faults;
 mod generate;
 mod idempotency;
+mod live;
 mod names;
 mod oauth;
 mod options;

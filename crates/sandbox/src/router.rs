@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::body::AnswerBody;
 use crate::exchange::{Call, Reply};
 use crate::faults::{FaultBoard, Instead, RetryAfter, Spoil, Verdict};
+use crate::live::Live;
 use crate::vendors::Vendor;
 use crate::world::World;
 
@@ -140,10 +141,17 @@ pub(crate) fn on_the_wire(
     reply: Reply,
     body: impl FnOnce(bytes::Bytes) -> AnswerBody,
 ) -> Response<AnswerBody> {
-    let mut response = Response::new(body(reply.body));
+    let mut response = Response::new(match &reply.live {
+        Some(Live::Feed(listener)) => listener.clone().body(),
+        Some(Live::Socket(_)) => AnswerBody::Whole(bytes::Bytes::new()),
+        None => body(reply.body),
+    });
     *response.status_mut() = reply.status;
+    if let Some(Live::Socket(listener)) = reply.live {
+        response.extensions_mut().insert(listener);
+    }
     let headers = response.headers_mut();
-    if reply.status != StatusCode::NO_CONTENT {
+    if !matches!(reply.status, StatusCode::NO_CONTENT | StatusCode::SWITCHING_PROTOCOLS) {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
     }
     for (name, value) in reply.headers {

@@ -15,6 +15,7 @@ use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, oneshot};
 
@@ -22,6 +23,7 @@ use crate::body::AnswerBody;
 use crate::clock::Clock;
 use crate::control;
 use crate::exchange::{Call, Reply, percent_decode};
+use crate::live::{Listener, go_on};
 use crate::options::SandboxOptions;
 use crate::router::{Hangup, Router, SharedRouter, on_the_wire};
 use crate::truth::TruthLog;
@@ -202,8 +204,10 @@ async fn serve_connection(stream: TcpStream, router: SharedRouter) {
     stats.connections_open.fetch_add(1, Ordering::Relaxed);
     // Without it answers would wait for the peer's acknowledgement; if it fails, they do.
     let _ = stream.set_nodelay(true);
+    // Who speaks over the connection once it is a socket.
+    let becomes = Arc::new(Mutex::new(None::<Listener>));
     // Boxed, because polling the connection without its shutdown wants a service that can move.
-    let service = service_fn(|request| Box::pin(serve(Arc::clone(&router), request)));
+    let service = service_fn(|request| Box::pin(heed(Arc::clone(&router), request, Arc::clone(&becomes))));
     let mut connection = http1::Builder::new()
         .keep_alive(true)
         .pipeline_flush(true)
@@ -216,8 +220,23 @@ async fn serve_connection(stream: TcpStream, router: SharedRouter) {
         .and_then(|cause| cause.downcast_ref::<Hangup>());
     if hangup.is_some_and(|hangup| hangup.reset) {
         let _ = connection.into_parts().io.into_inner().set_zero_linger();
+    } else if let Some(listener) = { becomes.lock().take() } {
+        go_on(listener, connection.into_parts().io).await;
     }
     router.world.stats.connections_open.fetch_sub(1, Ordering::Relaxed);
+}
+
+/// Serves a request, and takes note of who speaks when it turns the connection into a socket.
+async fn heed(
+    router: SharedRouter,
+    request: Request<Incoming>,
+    becomes: Arc<Mutex<Option<Listener>>>,
+) -> Result<Response<AnswerBody>, Hangup> {
+    let mut response = serve(router, request).await?;
+    if let Some(listener) = response.extensions_mut().remove::<Listener>() {
+        *becomes.lock() = Some(listener);
+    }
+    Ok(response)
 }
 
 async fn serve(router: SharedRouter, request: Request<Incoming>) -> Result<Response<AnswerBody>, Hangup> {

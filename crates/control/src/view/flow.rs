@@ -60,6 +60,7 @@ fn trigger(of: &Trigger) -> String {
         Trigger::Webhook(webhook) => format!("webhook /hooks/{}", webhook.path),
         Trigger::Schedule(schedule) => format!("schedule {} {}", schedule.cron, schedule.timezone),
         Trigger::Poll(poll) => format!("poll every {}", show_duration(poll.every)),
+        Trigger::Stream(stream) => format!("stream {}{}", stream.connection, stream.from),
         Trigger::Event(event) => format!("event {}", event.event),
         Trigger::Manual => "manual".to_owned(),
     }

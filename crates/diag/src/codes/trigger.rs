@@ -31,6 +31,10 @@ codes! {
     POLL_UNREADABLE = "SNW-4031", "A poll cannot be read";
     /// A webhook cannot be registered.
     SUBSCRIPTION_FAILED = "SNW-4032", "A webhook cannot be registered";
+    /// A stream cannot be followed.
+    STREAM_FAILED = "SNW-4033", "A stream cannot be followed";
+    /// A delivery is too large.
+    DELIVERY_TOO_LARGE = "SNW-4034", "A delivery is too large";
     /// An alert did not reach its channel.
     ALERT_UNDELIVERED = "SNW-4040", "An alert did not reach its channel";
 }

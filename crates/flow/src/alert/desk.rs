@@ -181,12 +181,12 @@ impl Desk {
             Signal::OverBudget { flow, message, at } => {
                 self.raise(&Topic::new(Kind::TimeBudget, &flow), message, at);
             }
-            Signal::PollFailed { flow, failure, at } => {
-                let message = format!("the poll fails again and again: {}", said(&failure));
-                self.raise(&poll_topic(&flow), message, at);
+            Signal::IntakeFailed { flow, by, failure, at } => {
+                let message = format!("the {by} fails again and again: {}", said(&failure));
+                self.raise(&intake_topic(&flow, by), message, at);
             }
-            Signal::PollRecovered { flow, at } => {
-                self.close(&poll_topic(&flow), "the poll succeeds again", at);
+            Signal::IntakeRecovered { flow, by, at } => {
+                self.close(&intake_topic(&flow, by), &format!("the {by} succeeds again"), at);
             }
             Signal::SubscriptionFailed { flow, failure, at } => {
                 let message = format!("its webhook's subscription fails: {}", said(&failure));
@@ -382,8 +382,8 @@ impl Desk {
     }
 }
 
-fn poll_topic(flow: &str) -> Topic {
-    Topic::new(AlertKind::Silence, &format!("{flow}/poll"))
+fn intake_topic(flow: &str, by: &str) -> Topic {
+    Topic::new(AlertKind::Silence, &format!("{flow}/{by}"))
 }
 
 fn said(failure: &Failure) -> String {

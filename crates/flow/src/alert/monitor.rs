@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use sinew_call::{CallRecord, CallRecorder, Clock, Trust};
-use sinew_model::{Failure, Flow, FlowName, Reason};
+use sinew_model::{Failure, Flow, Reason};
 use sinew_stdx::{Timestamp, show_duration};
 use sinew_store::{DeadId, RunId, RunStatus, Store};
 use sinew_vault::SecretSource;
@@ -103,14 +103,15 @@ impl Monitor {
         }
     }
 
-    /// A poll has failed several times in a row.
-    pub(crate) fn poll_failed(&self, flow: &Flow, failure: &Failure, at: Timestamp) {
-        self.signal(Signal::PollFailed { flow: flow.name.shared(), failure: failure.clone(), at });
+    /// A poll or a stream has failed several times in a row.
+    pub(crate) fn intake_failed(&self, flow: &Flow, failure: &Failure, at: Timestamp) {
+        let (flow, by) = (flow.name.shared(), flow.trigger.kind());
+        self.signal(Signal::IntakeFailed { flow, by, failure: failure.clone(), at });
     }
 
-    /// A poll that failed succeeds again.
-    pub(crate) fn poll_recovered(&self, flow: &FlowName, at: Timestamp) {
-        self.signal(Signal::PollRecovered { flow: flow.shared(), at });
+    /// One that failed succeeds again.
+    pub(crate) fn intake_recovered(&self, flow: &Flow, at: Timestamp) {
+        self.signal(Signal::IntakeRecovered { flow: flow.name.shared(), by: flow.trigger.kind(), at });
     }
 
     /// A system cannot be told of a flow's webhook.

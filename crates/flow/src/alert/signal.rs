@@ -16,8 +16,9 @@ pub(crate) enum Signal {
     CredentialRecovered { connection: ConnectionName, at: Timestamp },
     Drifted { operation: Arc<str>, failure: Failure, at: Timestamp },
     OverBudget { flow: Arc<str>, message: Arc<str>, at: Timestamp },
-    PollFailed { flow: Arc<str>, failure: Failure, at: Timestamp },
-    PollRecovered { flow: Arc<str>, at: Timestamp },
+    /// `by` is the trigger's word: a poll or a stream.
+    IntakeFailed { flow: Arc<str>, by: &'static str, failure: Failure, at: Timestamp },
+    IntakeRecovered { flow: Arc<str>, by: &'static str, at: Timestamp },
     SubscriptionFailed { flow: Arc<str>, failure: Failure, at: Timestamp },
     SubscriptionRecovered { flow: Arc<str>, at: Timestamp },
     DeliveryFailed { subscriber: Arc<str>, message: Arc<str>, at: Timestamp },

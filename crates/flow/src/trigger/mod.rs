@@ -1,10 +1,12 @@
-//! What starts flows from outside: deliveries to `/hooks/<path>`, clocks, and asking systems for what is new.
+//! What starts flows from outside: deliveries to `/hooks/<path>`, clocks, asking systems for what is new, and listening to
+//! what they send by themselves.
 //!
 //! Whatever the trigger, work is durable before its sender is answered or its cursor moves. Knows no step: it reads
 //! payloads as the flow's trigger says and hands them to the engine.
 
 mod body;
 mod challenge;
+mod envelope;
 mod keys;
 mod login;
 mod payload;
@@ -16,6 +18,7 @@ mod routes;
 pub(crate) mod schedule;
 mod sent;
 mod server;
+mod stream;
 mod subscription;
 mod ticking;
 mod verify;
@@ -51,14 +54,14 @@ pub struct TriggerOptions {
     pub hooks_url: Option<String>,
     /// Where the secrets are that deliveries are signed with.
     pub secrets: Arc<dyn SecretSource>,
-    /// Who is told of polls that fail.
+    /// Who is told of polls and streams that fail.
     pub monitor: Option<Arc<Monitor>>,
     /// The bounds of the listener.
     pub limits: ListenLimits,
 }
 
 impl TriggerOptions {
-    /// The usual limits, with nobody told of polls that fail.
+    /// The usual limits, with nobody told of polls and streams that fail.
     pub fn new(listen: SocketAddr, secrets: Arc<dyn SecretSource>) -> Self {
         Self {
             listen,
@@ -128,7 +131,7 @@ impl TriggerError {
 pub struct Triggers;
 
 impl Triggers {
-    /// Starts to take deliveries, to follow clocks and to poll, for the flows of the engine's snapshot. Has to be
+    /// Starts to take deliveries, to follow clocks, to poll and to listen, for the flows of the engine's snapshot. Has to be
     /// called inside an async runtime.
     pub fn start(engine: Engine, options: TriggerOptions) -> Result<RunningTriggers, TriggerError> {
         let (address, limits) = (options.listen, options.limits);

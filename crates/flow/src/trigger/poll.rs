@@ -226,13 +226,13 @@ impl Poller<'_> {
     fn failed(&self, failure: &Failure, failures: u32) {
         tracing::warn!(flow = %self.flow.name, code = %failure.code, message = %failure.message, failures, "a poll failed");
         if let Some(monitor) = self.around.monitor.as_ref().filter(|_| failures >= FAILURES_BEFORE_ALERT) {
-            monitor.poll_failed(self.flow, failure, self.around.now());
+            monitor.intake_failed(self.flow, failure, self.around.now());
         }
     }
 
     fn recovered(&self, failures: u32) {
         if let Some(monitor) = self.around.monitor.as_ref().filter(|_| failures >= FAILURES_BEFORE_ALERT) {
-            monitor.poll_recovered(&self.flow.name, self.around.now());
+            monitor.intake_recovered(self.flow, self.around.now());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The tasks that follow clocks and poll: one for each such flow, started and ended as snapshots come and go.
+//! The tasks that follow clocks, poll and listen: one for each such flow, started and ended as snapshots come and go.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use super::poll;
 use super::schedule::{self, Plan, Standing, Timetable};
 use super::server::told;
-use super::subscription;
+use super::{stream, subscription};
 use crate::alert::Monitor;
 use crate::{Admission, Engine, Refusal, Submission};
 
@@ -29,6 +29,8 @@ const FIRE_REMEMBERED: Duration = Duration::from_hours(7 * 24);
 pub(crate) struct Ticking {
     engine: Engine,
     monitor: Option<Arc<Monitor>>,
+    /// Counts the snapshots that were followed.
+    reloads: watch::Sender<u64>,
     tasks: Mutex<Tasks>,
     /// What tells systems where to send their webhooks.
     subscriptions: Subscriptions,
@@ -83,6 +85,7 @@ pub(crate) struct Surroundings {
     pub(crate) engine: Engine,
     pub(crate) monitor: Option<Arc<Monitor>>,
     stop: watch::Receiver<bool>,
+    reloads: watch::Receiver<u64>,
 }
 
 impl Surroundings {
@@ -102,34 +105,79 @@ impl Surroundings {
         }
     }
 
+    /// Waits for the next snapshot; false if the task is to end instead.
+    pub(crate) async fn reloaded(&mut self) -> bool {
+        tokio::select! {
+            () = next_snapshot(&mut self.reloads) => true,
+            () = told(&mut self.stop) => false,
+        }
+    }
+
+    /// Does something that may be left off without harm, until there is another snapshot or the task is to end.
+    pub(crate) async fn unless_reloaded<T>(&mut self, doing: impl Future<Output = T>) -> Heard<T> {
+        tokio::select! {
+            biased;
+            () = told(&mut self.stop) => Heard::Stop,
+            () = next_snapshot(&mut self.reloads) => Heard::Reload,
+            done = doing => Heard::Done(done),
+        }
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.engine.clock().now()
+    }
+}
+
+/// What ended first.
+pub(crate) enum Heard<T> {
+    Done(T),
+    Reload,
+    Stop,
+}
+
+async fn next_snapshot(reloads: &mut watch::Receiver<u64>) {
+    if reloads.changed().await.is_err() {
+        // Nobody can give another one.
+        std::future::pending::<()>().await;
     }
 }
 
 impl Ticking {
     pub(crate) fn new(engine: Engine, monitor: Option<Arc<Monitor>>, hooks_url: Option<String>) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let around = Surroundings { engine: engine.clone(), monitor: monitor.clone(), stop: stopped };
+        let reloads = watch::Sender::new(0);
+        let around = Surroundings {
+            engine: engine.clone(),
+            monitor: monitor.clone(),
+            stop: stopped,
+            reloads: reloads.subscribe(),
+        };
         let nudge = Arc::new(Notify::new());
         let ended = tokio::spawn(subscription::follow(around, hooks_url, Arc::clone(&nudge)));
         let subscriptions = Subscriptions { stop, nudge, ended };
-        Self { engine, monitor, tasks: Mutex::default(), subscriptions }
+        Self { engine, monitor, reloads, tasks: Mutex::default(), subscriptions }
     }
 
     /// Follows the engine's snapshot: tasks of flows that are gone or changed end, and new ones begin after them.
     pub(crate) fn follow(&self) {
         let snapshot = self.engine.snapshot();
-        let ticks = |flow: &&Arc<Flow>| matches!(flow.trigger, Trigger::Schedule(_) | Trigger::Poll(_));
+        let ticks = |flow: &&Arc<Flow>| {
+            matches!(flow.trigger, Trigger::Schedule(_) | Trigger::Poll(_) | Trigger::Stream(_))
+        };
         let wanted = snapshot.flows.values().filter(ticks).cloned();
+        self.reloads.send_modify(|count| *count += 1);
         self.tasks.lock().follow(wanted, |flow, before| self.start(flow, before));
         self.subscriptions.nudge.notify_one();
     }
 
     fn start(&self, flow: Arc<Flow>, before: Option<Task>) -> Task {
         let (stop, stopped) = watch::channel(false);
-        let mut around =
-            Surroundings { engine: self.engine.clone(), monitor: self.monitor.clone(), stop: stopped };
+        let mut around = Surroundings {
+            engine: self.engine.clone(),
+            monitor: self.monitor.clone(),
+            stop: stopped,
+            reloads: self.reloads.subscribe(),
+        };
         let version = flow.version.clone();
         let ended = tokio::spawn(async move {
             if let Some(before) = before {
@@ -142,6 +190,7 @@ impl Ticking {
             match &flow.trigger {
                 Trigger::Schedule(schedule) => follow_clock(around, &flow, schedule).await,
                 Trigger::Poll(trigger) => poll::follow(around, &flow, trigger).await,
+                Trigger::Stream(trigger) => stream::follow(around, &flow, trigger).await,
                 Trigger::Webhook(_) | Trigger::Event(_) | Trigger::Manual => {}
             }
         });

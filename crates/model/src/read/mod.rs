@@ -22,6 +22,7 @@ mod reader;
 mod source;
 mod step;
 mod step_shape;
+mod stream;
 mod subscriber;
 mod subscription;
 #[cfg(test)]

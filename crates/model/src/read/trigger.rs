@@ -19,7 +19,7 @@ use super::call::{self, CALL, PAGES};
 use super::connector::{self, TOLD};
 use super::fields::Fields;
 use super::reader::{Names, Reader};
-use super::{challenge, verify};
+use super::{challenge, stream, verify};
 
 /// What starts a flow.
 pub(crate) const SHAPE: Shape = Shape::WordOr(MANUAL, &Shape::Record(&TRIGGER));
@@ -36,11 +36,13 @@ static TRIGGER: Record = Record {
         one_of("schedule", Shape::Record(&SCHEDULE), "A clock.")
             .like("{ cron: '0 6 * * *', timezone: Europe/Berlin }"),
         one_of("poll", Shape::Record(&POLL), "Asking a system for what is new."),
+        one_of("stream", Shape::Record(&stream::STREAM), "Listening to what a system sends by itself.")
+            .like("{ connection: feed, from: /orders }"),
         one_of("event", Shape::Record(&EVENT), "An event emitted by a flow.").like("{ name: order.paid }"),
     ]],
 };
 
-const FILTER: &[Field] = &[
+pub(super) const FILTER: &[Field] = &[
     optional("when", Shape::Expression, "Only payloads for which this is true start a run.")
         .like("stage = \"closed_won\""),
     optional("key", Shape::Expression, "Runs with the same key go one at a time, in order.").like("deal_id"),
@@ -166,6 +168,8 @@ pub(crate) fn read(flow: Fields<'_>, reader: &mut Reader<'_>) -> Option<Trigger>
             .map(|webhook| Trigger::Webhook(Box::new(webhook))),
         ("schedule", _) => schedule(trigger.record("schedule")?, reader).map(Trigger::Schedule),
         ("poll", _) => poll(trigger.record("poll")?, reader).map(Trigger::Poll),
+        ("stream", _) => stream::read(trigger.record("stream")?, reader)
+            .map(|stream| Trigger::Stream(Box::new(stream))),
         _ => {
             let fields = trigger.record("event")?;
             let filter = Filter::read(fields, reader);
@@ -179,14 +183,14 @@ pub(crate) fn read(flow: Fields<'_>, reader: &mut Reader<'_>) -> Option<Trigger>
     }
 }
 
-struct Filter {
-    when: Option<Expression>,
-    key: Option<Expression>,
-    dedupe: Option<Dedupe>,
+pub(super) struct Filter {
+    pub(super) when: Option<Expression>,
+    pub(super) key: Option<Expression>,
+    pub(super) dedupe: Option<Dedupe>,
 }
 
 impl Filter {
-    fn read(fields: Fields<'_>, reader: &mut Reader<'_>) -> Self {
+    pub(super) fn read(fields: Fields<'_>, reader: &mut Reader<'_>) -> Self {
         Self {
             when: over_payload(fields.node("when"), reader),
             key: over_payload(fields.node("key"), reader),

@@ -5,6 +5,7 @@ mod chat;
 mod crm;
 mod enrich;
 mod erp;
+mod feed;
 mod hr;
 mod idp;
 mod market;
@@ -56,5 +57,6 @@ pub(crate) fn all(seed: u64) -> Vec<Box<dyn Vendor>> {
         Box::new(idp::Idp::new()),
         Box::new(market::Market::new(seed)),
         Box::new(erp::Erp::new(seed)),
+        Box::new(feed::Feed::new()),
     ]
 }

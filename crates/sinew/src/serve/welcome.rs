@@ -13,6 +13,7 @@ pub fn flows(snapshot: &Snapshot, hooks: &str, output: &Output) -> String {
             Trigger::Webhook(webhook) => format!("POST {hooks}/hooks/{}", webhook.path),
             Trigger::Schedule(schedule) => format!("the clock: {} {}", schedule.cron, schedule.timezone),
             Trigger::Poll(poll) => format!("a poll every {}", show_duration(poll.every)),
+            Trigger::Stream(stream) => format!("the stream {}{}", stream.connection, stream.from),
             Trigger::Event(event) => format!("the event {}", event.event),
             Trigger::Manual => format!("hand: sinew run {}", flow.name),
         };

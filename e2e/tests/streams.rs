@@ -20,7 +20,7 @@ name: feed
 connector: feed@1
 owner: { team: t, contact: t@example.com, runbook: r.md }
 base_url: ${SANDBOX_URL}/feed
-auth: { bearer: { token: secret:feed/key } }
+auth: { bearer: secret:feed/key }
 egress: { allow: [loopback] }
 ---
 kind: Connection

@@ -128,7 +128,7 @@ fn what_no_run_can_be_made_of_is_kept_and_the_rest_goes_on() {
 fn a_full_backlog_makes_the_feed_wait_and_loses_nothing() {
     let narrow = PAID.replace("steps:", "limits: { in_flight: 1, backlog: 3 }\nsteps:");
     let world = listening(33, &narrow);
-    world.fault("billing", &json!({ "kind": "latency", "ms": 20 }));
+    world.fault("billing", &json!({ "kind": "latency", "ms_min": 5, "ms_max": 10 }));
     publish(&world, &json!({ "count": 150 }));
     until("all of it to come", PATIENCE, || (invoices(&world).len() == 150).then_some(()));
     assert_eq!(invoices(&world), orders(1..=150));

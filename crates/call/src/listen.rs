@@ -227,8 +227,7 @@ async fn begin(
         Some(handshake) if status == StatusCode::SWITCHING_PROTOCOLS => {
             let open = stream.open.as_ref();
             let (max, quiet) = (stream.delivery_max, stream.quiet);
-            let opened =
-                WebSocketSource::open(reached.answer, handshake, open, from, max, quiet).await;
+            let opened = WebSocketSource::open(reached.answer, handshake, open, from, max, quiet).await;
             Box::new(opened.map_err(|error| unusable(plan, &error))?)
         }
         _ => return Err(refused(stages, reached, used).await),

@@ -198,10 +198,7 @@ mod tests {
 
     #[test]
     fn the_examples_of_the_standard_are_read_as_it_says() {
-        check(
-            "data: YHOO\ndata: +2\ndata: 10\n\n",
-            &[("message", "YHOO\n+2\n10", None)],
-        );
+        check("data: YHOO\ndata: +2\ndata: 10\n\n", &[("message", "YHOO\n+2\n10", None)]);
         check(
             ": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\ndata:  third event\n\n",
             &[

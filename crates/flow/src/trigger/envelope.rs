@@ -16,8 +16,8 @@ pub(crate) fn of(delivery: &Delivery) -> Result<Json, (Json, Failure)> {
     let at = delivery.at.map(|at| Json::string(&at.to_string()));
     let headers: Vec<_> =
         delivery.headers.iter().map(|(name, value)| (&**name, Json::string(value))).collect();
-    let headers = (!headers.is_empty())
-        .then(|| Json::object(headers.iter().map(|(name, value)| (*name, value))));
+    let headers =
+        (!headers.is_empty()).then(|| Json::object(headers.iter().map(|(name, value)| (*name, value))));
     let with = |what: &'static str, value: &Json| {
         let fields = [
             ("from", Some(&from)),

@@ -41,7 +41,7 @@ const HELD_MAX: usize = 4 << 20;
 pub(crate) async fn follow(around: Surroundings, flow: &Arc<Flow>, stream: &Stream) {
     let mut random = Random::seeded(around.engine.core.chance());
     let name = format!("stream:{}", flow.name).into();
-    let mut listener = Listener { around, flow, stream, name, failures: 0 };
+    let mut listener = Listener { around, flow, stream, name, failures: 0, told: true };
     loop {
         let (failure, again) = match listener.session().await {
             Ok(Ended::Stop) => return,
@@ -109,6 +109,8 @@ struct Listener<'a> {
     /// Of the cursor.
     name: Arc<str>,
     failures: u32,
+    /// Somebody was told that it fails, perhaps by the process before this one.
+    told: bool,
 }
 
 impl Listener<'_> {
@@ -150,7 +152,9 @@ impl Listener<'_> {
         loop {
             let broken = match self.around.unless_reloaded(source.next()).await {
                 Heard::Stop => return Ok(Ended::Stop),
-                Heard::Reload if self.connection().is_ok_and(|now| is_same_system(&now, connection)) => continue,
+                Heard::Reload if self.connection().is_ok_and(|now| is_same_system(&now, connection)) => {
+                    continue;
+                }
                 Heard::Reload => return Ok(Ended::Reload),
                 Heard::Done(Err(error)) => Some(error),
                 Heard::Done(Ok(first)) => {
@@ -266,22 +270,24 @@ impl Listener<'_> {
         }
     }
 
-    fn tell_over(&self) {
+    fn tell_over(&mut self) {
         let message = format!("`{}` says that there will be nothing more (204)", self.place());
         let failure = Failure::new(Reason::Rejected, trigger::STREAM_FAILED, message);
         tracing::warn!(flow = %self.flow.name, message = %failure.message, "the stream is over");
         self.alert(&failure);
     }
 
-    fn alert(&self, failure: &Failure) {
+    fn alert(&mut self, failure: &Failure) {
+        self.told = true;
         if let Some(monitor) = &self.around.monitor {
             monitor.intake_failed(self.flow, failure, self.around.now());
         }
     }
 
     fn recovered(&mut self) {
-        let failures = std::mem::take(&mut self.failures);
-        if let Some(monitor) = self.around.monitor.as_ref().filter(|_| failures >= FAILURES_BEFORE_ALERT) {
+        self.failures = 0;
+        let told = std::mem::take(&mut self.told);
+        if let Some(monitor) = self.around.monitor.as_ref().filter(|_| told) {
             monitor.intake_recovered(self.flow, self.around.now());
         }
     }

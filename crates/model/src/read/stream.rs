@@ -16,17 +16,34 @@ pub(super) static STREAM: Record = Record {
     fields: &[
         &[
             required("connection", Shape::Name(&CONNECTION_NAME), "Where it is listened to.").like("feed"),
-            required("from", Shape::Text, "What is listened to: the path of a feed or socket, below the connection's `base_url`.")
-                .like("/orders?region=eu"),
+            required(
+                "from",
+                Shape::Text,
+                "What is listened to: the path of a feed or socket, below the connection's `base_url`.",
+            )
+            .like("/orders?region=eu"),
             default("protocol", Shape::Word(StreamProtocol::WORDS), "sse", "How deliveries come."),
-            optional("open", Shape::Literal, "Sent once a socket is open: a text as it stands, anything else as JSON.")
-                .like("{ subscribe: orders }"),
-            optional("event", Shape::Text, "Only deliveries of this name start a run; others are passed over.")
-                .like("order.paid"),
+            optional(
+                "open",
+                Shape::Literal,
+                "Sent once a socket is open: a text as it stands, anything else as JSON.",
+            )
+            .like("{ subscribe: orders }"),
+            optional(
+                "event",
+                Shape::Text,
+                "Only deliveries of this name start a run; others are passed over.",
+            )
+            .like("order.paid"),
         ],
         FILTER,
         &[
-            default("delivery_max", Shape::Size, "1MB", "The largest delivery whose data is taken; a larger one becomes a dead letter."),
+            default(
+                "delivery_max",
+                Shape::Size,
+                "1MB",
+                "The largest delivery whose data is taken; a larger one becomes a dead letter.",
+            ),
             default(
                 "quiet",
                 Shape::Duration,

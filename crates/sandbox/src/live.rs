@@ -238,8 +238,9 @@ impl Listener {
 /// An event as a feed writes it: senders end their lines in all three ways.
 fn text(number: u64, event: &Happened) -> Bytes {
     let end = ["\n", "\r\n", "\r"][usize::try_from(number % 3).unwrap_or(0)];
-    let data = String::from_utf8_lossy(&event.data);
-    let data: String = data.lines().map(|line| format!("data: {line}{end}")).collect();
+    let lines: Vec<_> =
+        String::from_utf8_lossy(&event.data).lines().map(|line| format!("data: {line}{end}")).collect();
+    let data = lines.concat();
     let Happened { name, .. } = event;
     Bytes::from(format!("id: {number}{end}event:{name}{end}{data}{end}"))
 }

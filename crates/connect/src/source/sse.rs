@@ -2,6 +2,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use sinew_stdx::ByteSize;
 use tokio::time::{Instant, timeout_at};
@@ -89,7 +91,7 @@ fn identity(parts: &[&[u8]]) -> Arc<str> {
         context.update(part);
     }
     let digest = context.finish();
-    digest.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>().into()
+    BASE64_URL_SAFE_NO_PAD.encode(&digest.as_ref()[..16]).into()
 }
 
 impl Source for SseSource {

@@ -173,7 +173,9 @@ mod tests {
     fn read(text: &[u8]) -> Vec<Event> {
         let pieces = |cuts: &[&[u8]]| {
             let (mut reader, mut events) = (Reader::new(64, None), VecDeque::new());
-            cuts.iter().for_each(|piece| reader.read(piece, &mut events));
+            for piece in cuts {
+                reader.read(piece, &mut events);
+            }
             Vec::from(events)
         };
         let whole = pieces(&[text]);

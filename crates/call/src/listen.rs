@@ -63,6 +63,7 @@ pub(crate) async fn open(core: &Core, wish: &ListenRequest<'_>) -> Result<Listen
     let call = CallRequest {
         connection: Arc::clone(wish.connection),
         operation: Arc::clone(&operation),
+        asks: None,
         input: Json::null(),
         principal: wish.principal.clone(),
         trace: wish.trace,
@@ -255,7 +256,9 @@ async fn refused(stages: &Stages<'_>, reached: Reached, used: &Used) -> Failure 
     }
     let reply = send::whole(state, reached, stages.deadline()).await;
     let read =
-        respond::read(plan, &state.connection.connector, &reply, stages.core.now(), || masker(state, used));
+        respond::read(plan, stages.call, &state.connection.connector, &reply, stages.core.now(), || {
+            masker(state, used)
+        });
     read.err().unwrap_or_else(|| {
         let message = format!("`{}` answered {status}, which is no stream", plan.shown);
         Failure::new(Reason::Rejected, trigger::STREAM_FAILED, message).status(status.as_u16())

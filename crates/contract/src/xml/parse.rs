@@ -42,9 +42,23 @@ pub fn parse_within(bytes: &[u8], limits: XmlLimits) -> Result<Element, XmlError
         return Err(XmlError { line: 1, message });
     }
     let text = decode(bytes)?;
+    if begun_at_least(&text) > limits.nodes_max {
+        return Err(XmlError { line: 1, message: too_many(limits) });
+    }
     let mut parser = Parser::new(&text, limits);
     let parsed = parser.document();
     parsed.map_err(|message| XmlError { line: parser.line(), message })
+}
+
+/// Elements that a text has at least, found without keeping any. (What stands in comments and CDATA may look like some, but
+/// nobody has so much of that.)
+fn begun_at_least(text: &str) -> usize {
+    let begins = |pair: &&[u8]| pair[0] == b'<' && !matches!(pair[1], b'/' | b'!' | b'?');
+    text.as_bytes().windows(2).filter(begins).count()
+}
+
+fn too_many(limits: XmlLimits) -> String {
+    format!("it has more than {} elements, attributes and texts", limits.nodes_max)
 }
 
 struct Parser<'t> {
@@ -176,7 +190,7 @@ impl<'t> Parser<'t> {
     fn count(&mut self, nodes: usize) -> Result<(), String> {
         self.nodes += nodes;
         if self.nodes > self.limits.nodes_max {
-            return Err(format!("it has more than {} elements, attributes and texts", self.limits.nodes_max));
+            return Err(too_many(self.limits));
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 use sinew_e2e::{Http, World};
+use sinew_sandbox::Tuning;
 
 const PROJECT: &str = "
 kind: Connector
@@ -42,8 +43,9 @@ fn advice(world: &World) -> Value {
 
 #[test]
 fn what_no_flow_uses_is_to_be_given_back() {
-    let mut world = World::with_own(1, PROJECT);
-    world.stop();
+    let mut world = World::prepare(1, Tuning::default(), Vec::new());
+    world.write_own(PROJECT);
+    world.options.projects.push(world.project("own"));
     world.options.env.push(("SINEW_SECRET_IDP_CLIENT".to_owned(), "idp-secret".to_owned()));
     world.serve();
     let asked = advice(&world);

@@ -165,9 +165,10 @@ fn as_text(entry: &Entry, output: &Output) -> String {
     part(&mut text, output, "SCOPES", profile.scopes.iter().map(pairs));
     part(&mut text, output, "HEADERS", profile.headers.iter().map(pairs));
     part(&mut text, output, "HABITS", habits(profile));
-    let operations = connector.operations.written().map(|operation| {
-        format!("{}: {}{}", operation.id, operation.reached(), pages(operation))
-    });
+    let operations = connector
+        .operations
+        .written()
+        .map(|operation| format!("{}: {}{}", operation.id, operation.reached(), pages(operation)));
     part(&mut text, output, "OPERATIONS", operations);
     part(&mut text, output, "GOOD TO KNOW", &profile.notes);
     let _ = writeln!(text, "\nbegin: sinew init --from catalog:{0} {0}", entry.name);

@@ -183,11 +183,7 @@ fn as_json(connector: &Connector, operation: &Operation, example: Option<&Value>
 }
 
 fn as_text(operation: &Operation, connection: &str, example: Option<&Value>, output: &Output) -> String {
-    let mut text = format!(
-        "{} {}\n",
-        output.tint(operation.id.as_str(), Tint::Strong),
-        operation.reached()
-    );
+    let mut text = format!("{} {}\n", output.tint(operation.id.as_str(), Tint::Strong), operation.reached());
     if !operation.description.is_empty() {
         let _ = writeln!(text, "{}", one_line(&plain(&operation.description)));
     }

@@ -18,6 +18,7 @@ mod means;
 mod peer;
 pub mod refresh;
 mod server;
+pub mod service;
 mod sign;
 pub mod soak;
 mod traffic;

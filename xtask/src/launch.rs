@@ -42,6 +42,21 @@ soak refresh has three servers share a vault and a session, and a hundred runs w
     run: soak,
 };
 
+pub const SERVICES: Task = Task {
+    name: "services",
+    usage: "services [NAME...|all] [--tls]",
+    summary: "The servers that tests talk to; without a name, which are installed",
+    help: "\
+Lists the servers of Debian's packages that tests start for themselves (databases, brokers, mail), which of them are
+installed, and the apt-get line that gets the others.
+
+With names, or `all`, it runs them on free ports of the loopback address until Ctrl-C, and says where they are and how
+to log in. Nothing is left of them afterwards.
+
+  --tls   with TLS, by a certificate for `localhost` of `crates/connect/tests/certificates/authority.pem`",
+    run: services,
+};
+
 pub const CORPUS: Task = Task {
     name: "corpus",
     usage: "corpus FOLDER [--verbose]",
@@ -62,6 +77,11 @@ const KILLS_DEFAULT: &str = "500";
 fn demo(arguments: &[String]) -> Result<(), Error> {
     let workspace = Workspace::load()?;
     build_and_become(&workspace, Profile::Debug, "e2e", "demo", arguments)
+}
+
+fn services(arguments: &[String]) -> Result<(), Error> {
+    let workspace = Workspace::load()?;
+    build_and_become(&workspace, Profile::Debug, "e2e", "services", arguments)
 }
 
 fn soak(arguments: &[String]) -> Result<(), Error> {

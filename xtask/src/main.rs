@@ -25,8 +25,16 @@ struct Task {
     run: fn(&[String]) -> Result<(), Error>,
 }
 
-const TASKS: &[Task] =
-    &[launch::DEMO, test::TEST, test::LINT, tidy::TIDY, launch::BENCH, launch::SOAK, launch::CORPUS];
+const TASKS: &[Task] = &[
+    launch::DEMO,
+    test::TEST,
+    test::LINT,
+    tidy::TIDY,
+    launch::BENCH,
+    launch::SOAK,
+    launch::SERVICES,
+    launch::CORPUS,
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -95,8 +95,8 @@ pub(crate) fn credential_id(connection: &Connection) -> CredentialId {
 
 /// Whether the connection may be used for this operation.
 pub(crate) fn authorise(connection: &Connection, plan: &Plan) -> Result<(), Failure> {
-    if connection.access == Access::Read && plan.operation.effect != Effect::Read {
-        let message = format!("`{}` changes something, and the connection has `access: read`", plan.shown);
+    if connection.access == Access::Read && plan.operation().effect != Effect::Read {
+        let message = format!("`{}` changes something, and the connection has `access: read`", plan.shown());
         return Err(Failure::new(Reason::Refused, codes::READ_ONLY, message)
             .help("use `access: write` if the account is meant for it"));
     }

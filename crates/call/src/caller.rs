@@ -2,7 +2,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use http::Uri;
 use sinew_connect::auth::{Credential, Moment};
 use sinew_connect::{Tls, Trust};
 use sinew_contract::Schema;
@@ -16,6 +15,7 @@ use sinew_vault::session::SessionKeeper;
 
 use crate::listen::{self, ListenRequest, Listening};
 use crate::login::Logins;
+use crate::pipeline::Aim;
 use crate::respond::Answer;
 use crate::state::States;
 use crate::{CallRecorder, Clock, ConnectionHealth, Pages, ProbeResult, pipeline, probe};
@@ -115,7 +115,7 @@ const SPAN_STRIDE: u64 = 0x9E37_79B9_7F4A_7C15;
 impl CallRequest {
     /// The body, if it is one of GraphQL.
     pub(crate) fn graphql(&self) -> Option<&GraphQlBody> {
-        match (&self.operation.http.body, &self.asks) {
+        match (&self.operation.binding.as_http()?.body, &self.asks) {
             (BodyKind::GraphQl(_), Some(asked)) => Some(&asked.body),
             (BodyKind::GraphQl(body), None) => Some(body),
             _ => None,
@@ -124,8 +124,8 @@ impl CallRequest {
 
     /// What the answer must look like.
     pub(crate) fn output(&self) -> Option<&Schema> {
-        match (&self.operation.http.body, &self.asks) {
-            (BodyKind::GraphQl(_), Some(asked)) => asked.output.as_ref(),
+        match (self.operation.binding.as_http().map(|http| &http.body), &self.asks) {
+            (Some(BodyKind::GraphQl(_)), Some(asked)) => asked.output.as_ref(),
             _ => self.operation.output.as_ref(),
         }
     }
@@ -160,7 +160,7 @@ impl Caller {
     /// Makes one attempt: authenticate, request, send, respond, classify. With OAuth, a 401 leads to one fresh token
     /// and one more sending within the same attempt.
     pub async fn attempt(&self, request: &CallRequest) -> Attempted {
-        let (outcome, attempt) = self.attempt_at(request, None).await;
+        let (outcome, attempt) = self.attempt_at(request, Aim::Whole).await;
         Attempted { outcome: outcome.map(|answer| answer.value), attempt }
     }
 
@@ -194,9 +194,9 @@ impl Caller {
     pub(crate) async fn attempt_at(
         &self,
         request: &CallRequest,
-        target: Option<&Uri>,
+        aim: Aim<'_>,
     ) -> (Result<Answer, Failure>, Attempt) {
-        pipeline::attempt(&self.core, request, target).await
+        pipeline::attempt(&self.core, request, aim).await
     }
 
     pub(crate) fn now(&self) -> Timestamp {

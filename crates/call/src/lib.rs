@@ -5,6 +5,7 @@
 //! attempts: waiting belongs to whoever owns the work.
 
 // The five stages, in order, and the path through them.
+mod ask;
 mod authenticate;
 mod pipeline;
 mod recover;
@@ -43,7 +44,7 @@ pub use health::{BreakerState, ConnectionHealth};
 pub use listen::{ListenRequest, Listening};
 pub use login::{LoginBegun, LoginError};
 pub use pages::{Page, Pages};
-pub use preview::preview;
+pub use preview::{Preview, preview};
 pub use probe::ProbeResult;
 pub use record::{AttemptRecord, CallRecord, CallRecorder, CredentialId, NothingRecorded, TokenRecord};
 pub use recover::{Decision, decide};

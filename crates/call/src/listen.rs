@@ -7,8 +7,8 @@ use http::{HeaderMap, StatusCode};
 use sinew_connect::source::{Handshake, Source, SourceError, SseSource, WebSocketSource};
 use sinew_diag::codes::{call as codes, trigger};
 use sinew_model::{
-    BodyKind, Connection, Effect, Failure, HttpBinding, Idempotency, Operation, OperationId, Principal,
-    Priority, Reason, Stream, StreamProtocol, Trace,
+    Binding, BodyKind, Connection, Effect, Failure, HttpBinding, Idempotency, Operation, OperationId,
+    Principal, Priority, Reason, Stream, StreamProtocol, Trace,
 };
 use sinew_stdx::Json;
 use tokio::time::{Instant, timeout_at};
@@ -17,7 +17,7 @@ use crate::CallRequest;
 use crate::authenticate;
 use crate::caller::Core;
 use crate::pipeline::{Stages, Used, mask_failure, masker, note_vitals};
-use crate::plan::Plan;
+use crate::plan::{HttpPlan, Plan};
 use crate::record::{AttemptRecord, CallRecord};
 use crate::request::{self, Formed};
 use crate::respond;
@@ -119,13 +119,13 @@ fn operation(stream: &Stream) -> Result<Operation, Failure> {
         effect: Effect::Read,
         idempotency: Idempotency::Natural,
         probe: None,
-        http: HttpBinding {
+        binding: Binding::Http(HttpBinding {
             method: Arc::from("GET"),
             path: Arc::clone(&stream.from),
             server: None,
             parameters: Vec::new(),
             body: BodyKind::None,
-        },
+        }),
         input: None,
         output: None,
         pagination: None,
@@ -140,13 +140,17 @@ async fn pass(
     span: Trace,
     met: &mut Met,
 ) -> Result<Listening, Failure> {
-    let (core, state, plan) = (stages.core, stages.state, stages.plan);
+    let (core, state) = (stages.core, stages.state);
+    let Plan::Http(plan) = stages.plan else {
+        let message = format!("`{}` cannot be opened: only streams over HTTP can be", stages.plan.shown());
+        return Err(Failure::new(Reason::Refused, codes::NOT_CALLABLE, message));
+    };
     let mut logged_in = stages.log_in().await?;
     met.used.present = Some(Arc::clone(&logged_in.credential));
-    let (formed, handshake) = form(stages, wish, span)?;
+    let (formed, handshake) = form(stages, plan, wish, span)?;
 
     let waiting_since = Instant::now();
-    let turn = send::wait_for_turn(state, plan, stages.call, stages.deadline()).await;
+    let turn = send::wait_for_turn(state, stages.plan, stages.call, stages.deadline()).await;
     met.waited = waiting_since.elapsed();
     // A source is no call that goes on: others may have the turn while it is listened to.
     let Turn { pass, permit } = turn?;
@@ -171,7 +175,7 @@ async fn pass(
     let opened = match reached {
         Ok(reached) => {
             met.status = Some(reached.answer.status);
-            let begun = begin(stages, wish, reached, handshake.as_ref(), &met.used);
+            let begun = begin(stages, plan, wish, reached, handshake.as_ref(), &met.used);
             timeout_at(until, begun).await.unwrap_or_else(|_| {
                 let message = format!("`{}` did not begin in time", plan.shown);
                 Err(Failure::new(Reason::Unavailable, codes::ANSWER_DEADLINE, message))
@@ -186,10 +190,11 @@ async fn pass(
 /// The request as its protocol wants it.
 fn form(
     stages: &Stages<'_>,
+    plan: &HttpPlan,
     wish: &ListenRequest<'_>,
     span: Trace,
 ) -> Result<(Formed, Option<Handshake>), Failure> {
-    let mut formed = request::form(stages.plan, stages.call, span, None)?;
+    let mut formed = request::form(plan, stages.call, span, None)?;
     let handshake = match wish.stream.protocol {
         StreamProtocol::Sse => {
             formed.headers.insert(ACCEPT, HeaderValue::from_static(EVENT_STREAM));
@@ -200,7 +205,7 @@ fn form(
             None
         }
         StreamProtocol::WebSocket => {
-            let handshake = Handshake::new().map_err(|error| unusable(stages.plan, &error))?;
+            let handshake = Handshake::new().map_err(|error| unusable(plan, &error))?;
             formed.headers.remove(ACCEPT);
             handshake.dress(&mut formed.headers);
             Some(handshake)
@@ -212,12 +217,13 @@ fn form(
 /// Goes on from the head of the answer.
 async fn begin(
     stages: &Stages<'_>,
+    plan: &HttpPlan,
     wish: &ListenRequest<'_>,
     reached: Reached,
     handshake: Option<&Handshake>,
     used: &Used,
 ) -> Result<Listening, Failure> {
-    let (plan, stream) = (stages.plan, wish.stream);
+    let stream = wish.stream;
     let (status, from) = (reached.answer.status, Arc::clone(&stream.from));
     let source: Box<dyn Source> = match handshake {
         None if status == StatusCode::NO_CONTENT => return Ok(Listening::Over),
@@ -231,7 +237,7 @@ async fn begin(
             let opened = WebSocketSource::open(reached.answer, handshake, open, from, max, quiet).await;
             Box::new(opened.map_err(|error| unusable(plan, &error))?)
         }
-        _ => return Err(refused(stages, reached, used).await),
+        _ => return Err(refused(stages, plan, reached, used).await),
     };
     Ok(Listening::Open(source))
 }
@@ -242,8 +248,8 @@ fn is_event_stream(headers: &HeaderMap) -> bool {
 }
 
 /// What an answer means that begins no stream: its error, if it is one.
-async fn refused(stages: &Stages<'_>, reached: Reached, used: &Used) -> Failure {
-    let (plan, state) = (stages.plan, stages.state);
+async fn refused(stages: &Stages<'_>, plan: &HttpPlan, reached: Reached, used: &Used) -> Failure {
+    let state = stages.state;
     let status = reached.answer.status;
     let said = reached.answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let said = said.unwrap_or("no type").to_owned();
@@ -265,6 +271,6 @@ async fn refused(stages: &Stages<'_>, reached: Reached, used: &Used) -> Failure 
     })
 }
 
-fn unusable(plan: &Plan, error: &SourceError) -> Failure {
+fn unusable(plan: &HttpPlan, error: &SourceError) -> Failure {
     Failure::new(Reason::Unavailable, trigger::STREAM_FAILED, format!("`{}`: {error}", plan.shown))
 }

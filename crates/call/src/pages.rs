@@ -1,10 +1,12 @@
 use http::Uri;
+use sinew_connect::transport::Reader;
 use sinew_connect::{follow, same_origin};
 use sinew_diag::codes::call as codes;
 use sinew_mapping::{Expression, Limits, Moment, Scope};
 use sinew_model::{Attempt, Failure, NextCursor, Pagination, Reason};
 use sinew_stdx::Json;
 
+use crate::pipeline::{Aim, Bit};
 use crate::request::without_keys;
 use crate::respond::Answer;
 use crate::{CallRequest, Caller};
@@ -26,11 +28,13 @@ pub struct Pages {
     /// Where the next page begins; `None` before the first.
     from: Option<Json>,
     ended: bool,
+    /// What is being read, where a transport hands out the answer bit by bit.
+    reading: Option<Box<dyn Reader>>,
 }
 
 impl Pages {
     pub(crate) fn new(caller: Caller, request: CallRequest) -> Self {
-        Self { caller, request, from: None, ended: false }
+        Self { caller, request, from: None, ended: false, reading: None }
     }
 
     /// The same, starting after the page that gave this token.
@@ -45,11 +49,22 @@ impl Pages {
         if self.ended {
             return None;
         }
-        let (outcome, attempt) = match self.question() {
-            Ok((request, target)) => self.caller.attempt_at(&request, target.as_ref()).await,
-            Err(failure) => (Err(failure.clone()), not_made(&self.caller, failure)),
+        let streamed = match &self.request.operation.pagination {
+            Some(Pagination::Streamed { page }) => Some(*page),
+            _ => None,
         };
-        match outcome.and_then(|answer| self.page(&answer)) {
+        let (outcome, attempt) = match (streamed, self.question()) {
+            (Some(page), _) => {
+                let bit = Bit { reading: &mut self.reading, from: self.from.as_ref(), page };
+                self.caller.attempt_at(&self.request, Aim::Bit(bit)).await
+            }
+            (None, Ok((request, None))) => self.caller.attempt_at(&request, Aim::Whole).await,
+            (None, Ok((request, Some(target)))) => {
+                self.caller.attempt_at(&request, Aim::Linked(&target)).await
+            }
+            (None, Err(failure)) => (Err(failure.clone()), not_made(&self.caller, failure)),
+        };
+        match outcome.and_then(|answer| self.page(answer)) {
             Ok(page) => {
                 self.ended = page.next.is_none();
                 self.from.clone_from(&page.next);
@@ -64,9 +79,8 @@ impl Pages {
         let mut request = self.request.clone();
         let Some(pagination) = &self.request.operation.pagination else { return Ok((request, None)) };
         let (field, value) = match (pagination, &self.from) {
-            (Pagination::Cursor { .. } | Pagination::Link { .. } | Pagination::NextUrl { .. }, None) => {
-                return Ok((request, None));
-            }
+            (Pagination::Cursor { .. } | Pagination::Link { .. } | Pagination::NextUrl { .. }, None)
+            | (Pagination::Streamed { .. }, _) => return Ok((request, None)),
             (Pagination::Link { .. } | Pagination::NextUrl { .. }, Some(token)) => {
                 return self.linked(token).map(|target| (request, Some(target)));
             }
@@ -95,11 +109,15 @@ impl Pages {
         }
     }
 
-    fn page(&self, answer: &Answer) -> Result<Page, Failure> {
+    fn page(&self, answer: Answer) -> Result<Page, Failure> {
         let Some(pagination) = &self.request.operation.pagination else {
-            return Ok(Page { items: vec![answer.value.clone()], next: None });
+            return Ok(Page { items: vec![answer.value], next: None });
         };
-        let items = match self.evaluate(pagination.items(), &answer.value)? {
+        let Some(items) = pagination.items() else {
+            return Ok(Page { items: answer.items, next: answer.rest });
+        };
+        let answer = &answer;
+        let items = match self.evaluate(items, &answer.value)? {
             None => Vec::new(),
             Some(items) if items.is_null() => Vec::new(),
             // A list of one is the same as its one item to JSONata.
@@ -132,6 +150,7 @@ impl Pages {
                 Some(Json::of(&self.number(*first)?.saturating_add(items.len() as u64)))
             }
             Pagination::Link { .. } => answer.next.as_ref().map(|next| self.token_of(next.clone())),
+            Pagination::Streamed { .. } => None,
         };
         if next.is_some() && next == self.from {
             return Err(self.broken("the next page is the one just read"));
@@ -148,7 +167,8 @@ impl Pages {
     fn next_url(&self, next: &Json, answer: &Answer) -> Result<Json, Failure> {
         let broken = || self.broken("the link to the next page is no URL");
         let text: String = next.to().map_err(|_| broken())?;
-        let next = follow(&answer.from, &text).map_err(|_| broken())?;
+        let from = answer.from.as_ref().ok_or_else(broken)?;
+        let next = follow(from, &text).map_err(|_| broken())?;
         Ok(self.token_of(next))
     }
 

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use std::num::NonZeroU32;
+
 use http::{StatusCode, Uri};
 use sinew_connect::auth::Credential;
+use sinew_connect::transport::{Ask, Reader, TransportErrorKind};
 use sinew_diag::codes::call as codes;
 use sinew_model::{Attempt, Failure, Reason};
 use sinew_stdx::{Json, Timestamp};
@@ -12,13 +15,15 @@ use sinew_vault::Secret;
 use tokio::time::{Instant, timeout_at};
 
 use crate::CallRequest;
+use crate::ask;
 use crate::authenticate::{self, LoggedIn};
 use crate::breaker::{Change, Pass};
 use crate::caller::Core;
+use crate::gate::Permit;
 use crate::mask::Masker;
-use crate::plan::Plan;
+use crate::plan::{HttpPlan, Plan};
 use crate::record::{AttemptRecord, CallRecord};
-use crate::request::{self, Formed};
+use crate::request::{self, Formed as HttpFormed};
 use crate::respond::{self, Answer};
 use crate::send::{self, Reply, Turn, Unanswered};
 use crate::state::ConnectionState;
@@ -27,12 +32,42 @@ use crate::{graphql, limits, seen};
 /// The longest pause that a system can impose on a connection at once.
 const PAUSE_MAX: Duration = Duration::from_mins(10);
 
+/// What of an answer is wanted.
+pub(crate) enum Aim<'a> {
+    /// All of it.
+    Whole,
+    /// The page at a URL that an earlier answer named.
+    Linked(&'a Uri),
+    /// The next bit of one that a transport hands out so.
+    Bit(Bit<'a>),
+}
+
+/// The next bit of an answer.
+pub(crate) struct Bit<'a> {
+    /// What is being read; nothing before the first bit, and after a failure.
+    pub(crate) reading: &'a mut Option<Box<dyn Reader>>,
+    /// From where, if that has to begin anew.
+    pub(crate) from: Option<&'a Json>,
+    /// The most items.
+    pub(crate) page: NonZeroU32,
+}
+
+/// What goes out.
+pub(crate) enum Formed {
+    /// A request.
+    Http(HttpFormed),
+    /// What another transport understands.
+    Ask(Ask),
+}
+
 /// What an attempt left behind, for the record.
 #[derive(Default)]
 struct Trail {
     formed: Option<Formed>,
     used: Used,
     reply: Option<Reply>,
+    /// What another transport's system answered, in a few words.
+    told: Option<String>,
     sent: bool,
     waited: Duration,
 }
@@ -47,11 +82,11 @@ pub(crate) struct Used {
     pub(crate) signed: Vec<Secret>,
 }
 
-/// Makes one attempt. `target` replaces the URL where an earlier answer named it.
+/// Makes one attempt.
 pub(crate) async fn attempt(
     core: &Core,
     call: &CallRequest,
-    target: Option<&Uri>,
+    aim: Aim<'_>,
 ) -> (Result<Answer, Failure>, Attempt) {
     let (at, begun) = (core.now(), Instant::now());
     let state = core.states.of(&call.connection);
@@ -61,7 +96,7 @@ pub(crate) async fn attempt(
         Ok(plan) => {
             let until = call.deadline.map(|deadline| begun + deadline);
             let stages = Stages { core, state: &state, plan: &plan, call, until };
-            let outcome = stages.pass(span, target, &mut trail).await;
+            let outcome = stages.pass(span, aim, &mut trail).await;
             // However the failure came to its words, no secret is among them.
             outcome.map_err(|failure| mask_failure(failure, &masker(&state, &trail.used)))
         }
@@ -101,21 +136,51 @@ impl Stages<'_> {
     async fn pass(
         &self,
         span: sinew_model::Trace,
-        target: Option<&Uri>,
+        aim: Aim<'_>,
         trail: &mut Trail,
     ) -> Result<Answer, Failure> {
         authenticate::authorise(&self.state.connection, self.plan)?;
-        let mut logged_in = self.log_in().await?;
+        let logged_in = self.log_in().await?;
         trail.used.present = Some(Arc::clone(&logged_in.credential));
 
-        let formed = request::form(self.plan, self.call, span, target)?;
+        let formed = self.form(span, &aim)?;
 
         let waiting_since = Instant::now();
         let turn = send::wait_for_turn(self.state, self.plan, self.call, self.deadline()).await;
         trail.waited = waiting_since.elapsed();
         let Turn { pass, permit } = turn?;
 
-        let mut exchanged = self.exchange(trail, &formed, &logged_in).await;
+        let outcome = match (self.plan, formed) {
+            (Plan::Http(plan), Formed::Http(formed)) => {
+                self.over_http(plan, formed, logged_in, permit, trail).await
+            }
+            (plan, formed) => self.over_transport(plan, formed, &logged_in, aim, trail).await,
+        };
+        self.settle(pass, outcome.as_ref().err());
+        outcome
+    }
+
+    /// The second stage.
+    fn form(&self, span: sinew_model::Trace, aim: &Aim<'_>) -> Result<Formed, Failure> {
+        match self.plan {
+            Plan::Http(plan) => {
+                let target = if let Aim::Linked(target) = aim { Some(*target) } else { None };
+                request::form(plan, self.call, span, target).map(Formed::Http)
+            }
+            Plan::Ask(plan) => ask::form(plan, self.call).map(Formed::Ask),
+        }
+    }
+
+    /// The third and the fourth stage over HTTP.
+    async fn over_http(
+        &self,
+        plan: &HttpPlan,
+        formed: HttpFormed,
+        mut logged_in: LoggedIn,
+        permit: Permit,
+        trail: &mut Trail,
+    ) -> Result<Answer, Failure> {
+        let mut exchanged = self.exchange(plan, trail, &formed, &logged_in).await;
         let mut no_token = None;
         let unknown_caller = |reply: &Reply| {
             reply.status == StatusCode::UNAUTHORIZED || self.tells(reply).is_some_and(graphql::knows_nobody)
@@ -125,7 +190,7 @@ impl Stages<'_> {
                 Ok(anew) => {
                     trail.used.refused.push(std::mem::replace(&mut logged_in, anew).credential);
                     trail.used.present = Some(Arc::clone(&logged_in.credential));
-                    exchanged = self.exchange(trail, &formed, &logged_in).await;
+                    exchanged = self.exchange(plan, trail, &formed, &logged_in).await;
                     if exchanged.as_ref().is_ok_and(unknown_caller) {
                         authenticate::refused(self.state, &logged_in);
                     }
@@ -135,21 +200,54 @@ impl Stages<'_> {
             }
         }
         drop(permit);
-        trail.formed = Some(formed);
+        trail.formed = Some(Formed::Http(formed));
 
-        let outcome = match exchanged {
+        match exchanged {
             Ok(reply) => {
                 let reply = trail.reply.insert(reply);
                 let connector = &self.state.connection.connector;
                 let used = &trail.used;
                 let masker = || masker(self.state, used);
-                let read = respond::read(self.plan, self.call, connector, reply, self.core.now(), masker);
+                let read = respond::read(plan, self.call, connector, reply, self.core.now(), masker);
                 self.heed_limits(reply, read.as_ref().err());
                 no_token.map_or(read, Err)
             }
             Err(unanswered) => Err(unanswered.failure),
+        }
+    }
+
+    /// The third and the fourth stage over another transport.
+    async fn over_transport(
+        &self,
+        plan: &Plan,
+        formed: Formed,
+        logged_in: &LoggedIn,
+        aim: Aim<'_>,
+        trail: &mut Trail,
+    ) -> Result<Answer, Failure> {
+        let (Plan::Ask(plan), Formed::Ask(ask)) = (plan, &formed) else {
+            return Err(ask::no_client(plan.shown(), "it is called by another transport"));
         };
-        self.settle(pass, outcome.as_ref().err());
+        let asked = ask::perform(self.state, plan, ask, &logged_in.credential, aim, self.deadline()).await;
+        let outcome = match asked {
+            Ok(bit) => {
+                trail.sent = true;
+                trail.told = Some(bit.summary.clone());
+                ask::answer(plan, self.state.connection.connector.drift, bit)
+            }
+            Err(error) => {
+                trail.sent = ask::was_asked(&error);
+                trail.told = error.code.is_some().then(|| error.to_string());
+                if error.kind == TransportErrorKind::Login {
+                    authenticate::refused(self.state, logged_in);
+                }
+                Err(ask::failure(plan, &error))
+            }
+        };
+        trail.formed = Some(formed);
+        if let Err(Failure { reason: Reason::RateLimited, retry_after: Some(pause), .. }) = &outcome {
+            self.state.gate.pause((*pause).min(PAUSE_MAX));
+        }
         outcome
     }
 
@@ -163,21 +261,22 @@ impl Stages<'_> {
         let logging_in = authenticate::authenticate(self.core, self.state);
         let Some(until) = self.until else { return logging_in.await };
         timeout_at(until, logging_in).await.unwrap_or_else(|_| {
-            let message = format!("`{}`: time ran out while waiting for a token", self.plan.shown);
+            let message = format!("`{}`: time ran out while waiting for a token", self.plan.shown());
             Err(Failure::new(Reason::Unavailable, codes::SEND_DEADLINE, message))
         })
     }
 
     async fn exchange(
         &self,
+        plan: &HttpPlan,
         trail: &mut Trail,
-        formed: &Formed,
+        formed: &HttpFormed,
         logged_in: &LoggedIn,
     ) -> Result<Reply, Unanswered> {
         let signed = &mut trail.used.signed;
         let exchanged = send::exchange(
             (self.core, self.state),
-            self.plan,
+            plan,
             formed,
             &logged_in.credential,
             signed,
@@ -190,7 +289,7 @@ impl Stages<'_> {
 
     /// The end of what begins now: the caller's deadline for everything, or else the operation's for each part.
     pub(crate) fn deadline(&self) -> Instant {
-        let own = self.plan.operation.deadline.unwrap_or(self.state.connection.deadlines.total);
+        let own = self.plan.operation().deadline.unwrap_or(self.state.connection.deadlines.total);
         self.until.unwrap_or_else(|| Instant::now() + own)
     }
 
@@ -321,12 +420,17 @@ fn as_seen(
     let Ok(plan) = state.plan(&call.operation) else { return attempt };
     let credential = trail.used.present.as_deref();
     let masker = masker(state, &trail.used);
-    if failure.is_some() {
-        attempt.request = Some(seen::request(&plan, formed, credential, &masker));
-        attempt.response = trail.reply.as_ref().map(|reply| seen::reply(reply, &masker));
-    } else {
-        attempt.request = Some(seen::line_only(seen::request_line(&plan, formed, credential, &masker)));
-        attempt.response = trail.reply.as_ref().map(|reply| seen::line_only(seen::reply_line(reply)));
+    let whole = failure.is_some();
+    match (&*plan, formed) {
+        (Plan::Http(plan), Formed::Http(formed)) => {
+            attempt.request = Some(seen::request(plan, formed, credential, &masker, whole));
+            attempt.response = trail.reply.as_ref().map(|reply| seen::reply(reply, &masker, whole));
+        }
+        (_, Formed::Ask(ask)) => {
+            attempt.request = Some(seen::ask(ask, &masker, whole));
+            attempt.response = trail.told.as_ref().map(|told| seen::line_only(masker.text(told).into()));
+        }
+        _ => {}
     }
     attempt
 }

@@ -6,16 +6,55 @@ use sinew_connect::{follow, same_origin};
 use sinew_contract::wire::Manner;
 use sinew_diag::codes::call as codes;
 use sinew_model::{
-    BodyKind, BodyPart, Connection, Failure, Idempotency, Operation, Parameter, ParameterLocation, Reason,
+    Binding, BodyKind, BodyPart, Connection, Failure, HttpBinding, Idempotency, Operation, Parameter,
+    ParameterLocation, Reason,
 };
+
+use crate::ask::AskPlan;
 
 const AGENT: &str = concat!("sinew/", env!("CARGO_PKG_VERSION"));
 const ACCEPTED: &str = "application/json, text/*;q=0.9, */*;q=0.5";
 const ACCEPTED_OF_SOAP: &str = "text/xml, application/soap+xml, multipart/related, */*;q=0.5";
 const SOAP_ACTION: HeaderName = HeaderName::from_static("soapaction");
 
-/// What of a request is the same for every call of an operation over a connection.
-pub(crate) struct Plan {
+/// What is the same for every call of an operation over a connection.
+pub(crate) enum Plan {
+    /// It becomes HTTP requests.
+    Http(Box<HttpPlan>),
+    /// It becomes what another transport understands.
+    Ask(AskPlan),
+}
+
+impl Plan {
+    /// Works out what is fixed; fails if no call can ever be made of it.
+    pub(crate) fn new(connection: &Connection, operation: &Arc<Operation>) -> Result<Self, Failure> {
+        match &operation.binding {
+            Binding::Http(http) => Ok(Self::Http(Box::new(HttpPlan::new(connection, operation, http)?))),
+            Binding::Sql(_) => Ok(Self::Ask(AskPlan::new(connection, operation)?)),
+        }
+    }
+
+    /// The operation it was made of.
+    pub(crate) fn operation(&self) -> &Arc<Operation> {
+        match self {
+            Self::Http(plan) => &plan.operation,
+            Self::Ask(plan) => &plan.operation,
+        }
+    }
+
+    /// `crm.getContact`, as messages say it.
+    pub(crate) fn shown(&self) -> &str {
+        match self {
+            Self::Http(plan) => &plan.shown,
+            Self::Ask(plan) => &plan.shown,
+        }
+    }
+}
+
+/// What of a request is the same for every call.
+pub(crate) struct HttpPlan {
+    /// How a call becomes a request.
+    pub(crate) http: HttpBinding,
     /// The operation it was made of.
     pub(crate) operation: Arc<Operation>,
     /// `crm.getContact`, as messages say it.
@@ -69,14 +108,13 @@ impl Place {
     }
 }
 
-impl Plan {
+impl HttpPlan {
     /// Works out what is fixed; fails if no request can ever be made of it.
-    pub(crate) fn new(connection: &Connection, operation: &Arc<Operation>) -> Result<Self, Failure> {
+    fn new(connection: &Connection, operation: &Arc<Operation>, http: &HttpBinding) -> Result<Self, Failure> {
         let shown: Arc<str> = format!("{}.{}", connection.name, operation.id).into();
         let wrong = |what: String| {
             Failure::new(Reason::Refused, codes::NOT_CALLABLE, format!("`{shown}` cannot be called: {what}"))
         };
-        let http = &operation.http;
         let method = Method::from_bytes(http.method.as_bytes())
             .map_err(|_| wrong(format!("`{}` is no HTTP method", http.method)))?;
         let base: Uri =
@@ -116,8 +154,9 @@ impl Plan {
             BodyKind::Json { part: BodyPart::Rest, .. } | BodyKind::GraphQl(_) | BodyKind::Soap(_)
         );
         let splits_input = !(whole_body && http.parameters.is_empty() && path.len() == 1);
-        let sent_always = sent_always(connection, operation).map_err(wrong)?;
+        let sent_always = sent_always(connection, http).map_err(wrong)?;
         Ok(Self {
+            http: http.clone(),
             operation: Arc::clone(operation),
             shown: shown.clone(),
             method,
@@ -134,7 +173,7 @@ impl Plan {
 }
 
 /// Cuts `/contacts/{id}` into literals and fields. A name that is no declared parameter is the input field of that name.
-fn pieces(base: &str, http: &sinew_model::HttpBinding, parameters: &[&Parameter]) -> Vec<Piece> {
+fn pieces(base: &str, http: &HttpBinding, parameters: &[&Parameter]) -> Vec<Piece> {
     let (mut pieces, mut literal, mut rest) = (Vec::new(), base.to_owned(), &*http.path);
     if !rest.starts_with('/') && !rest.is_empty() {
         literal.push('/');
@@ -167,12 +206,12 @@ fn served_at(connection: &Connection, base: &Uri, server: Option<&str>) -> Strin
     elsewhere.map_or_else(|| connection.base_url.to_string(), |url| url.to_string())
 }
 
-fn sent_always(connection: &Connection, operation: &Operation) -> Result<HeaderMap, String> {
+fn sent_always(connection: &Connection, http: &HttpBinding) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::with_capacity(12);
     headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-    let is_soap = matches!(operation.http.body, BodyKind::Soap(_));
+    let is_soap = matches!(http.body, BodyKind::Soap(_));
     headers.insert(ACCEPT, HeaderValue::from_static(if is_soap { ACCEPTED_OF_SOAP } else { ACCEPTED }));
-    let content_type = match &operation.http.body {
+    let content_type = match &http.body {
         // A form of parts names its boundary, which depends on the parts; so may a SOAP message.
         BodyKind::None | BodyKind::Multipart { .. } => None,
         BodyKind::Soap(codec) => {

@@ -2,18 +2,28 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Request;
-use sinew_model::{Connection, Failure, Operation, Principal, PrincipalKind, Priority, Trace};
+use sinew_model::{Connection, Failure, Operation, Principal, PrincipalKind, Priority, SeenMessage, Trace};
 use sinew_stdx::Json;
 
+use crate::mask::Masker;
 use crate::plan::Plan;
-use crate::{CallRequest, request};
+use crate::{CallRequest, ask, request, seen};
 
-/// The request that an operation makes of an input, without its credential. Nothing is sent.
+/// What goes out, without its credential.
+#[derive(Debug)]
+pub enum Preview {
+    /// A request.
+    Http(Box<Request<Bytes>>),
+    /// What another transport is asked.
+    Ask(SeenMessage),
+}
+
+/// What an operation makes of an input. Nothing is sent.
 pub fn preview(
     connection: &Arc<Connection>,
     operation: &Arc<Operation>,
     input: &Json,
-) -> Result<Request<Bytes>, Failure> {
+) -> Result<Preview, Failure> {
     let plan = Plan::new(connection, operation)?;
     let call = CallRequest {
         connection: Arc::clone(connection),
@@ -27,10 +37,16 @@ pub fn preview(
         deadline: None,
         purpose: "preview".into(),
     };
+    let plan = match plan {
+        Plan::Http(plan) => plan,
+        Plan::Ask(plan) => {
+            return Ok(Preview::Ask(seen::ask(&ask::form(&plan, &call)?, &Masker::default(), true)));
+        }
+    };
     let formed = request::form(&plan, &call, call.trace, None)?;
     let mut made = Request::new(formed.body);
     *made.method_mut() = plan.method;
     *made.uri_mut() = formed.uri;
     *made.headers_mut() = formed.headers;
-    Ok(made)
+    Ok(Preview::Http(Box::new(made)))
 }

@@ -131,7 +131,7 @@ mod tests {
     use std::sync::Arc;
 
     use sinew_mapping::{Expression, Mapping, Template};
-    use sinew_model::{BodyKind, Effect, HttpBinding, OperationId, Probe};
+    use sinew_model::{Binding, BodyKind, Effect, HttpBinding, OperationId, Probe};
     use sinew_stdx::Backoff;
 
     use super::*;
@@ -148,13 +148,13 @@ mod tests {
             effect: Effect::Write,
             idempotency,
             probe,
-            http: HttpBinding {
+            binding: Binding::Http(HttpBinding {
                 method: "POST".into(),
                 path: "/".into(),
                 parameters: Vec::new(),
                 body: BodyKind::json(),
                 server: None,
-            },
+            }),
             input: None,
             output: None,
             pagination: None,

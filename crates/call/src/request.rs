@@ -13,13 +13,13 @@ use percent_encoding::utf8_percent_encode;
 use sinew_connect::auth::{Credential, Moment, Placement};
 use sinew_contract::wire::{ENCODED, Fields, Plain};
 use sinew_diag::codes::call as codes;
-use sinew_model::{Auth, Failure, Reason, Trace};
+use sinew_model::{Auth, Failure, Operation, Reason, Trace};
 use sinew_stdx::Json;
 use sinew_vault::Secret;
 
 use crate::CallRequest;
 use crate::mask::MASK;
-use crate::plan::{Piece, Place, Plan};
+use crate::plan::{HttpPlan, Piece, Place};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// How many contract violations a message names.
@@ -34,12 +34,12 @@ pub(crate) struct Formed {
 
 /// Forms a request. `target` replaces the URL where an earlier answer named it (`Link` pagination).
 pub(crate) fn form(
-    plan: &Plan,
+    plan: &HttpPlan,
     call: &CallRequest,
     span: Trace,
     target: Option<&Uri>,
 ) -> Result<Formed, Failure> {
-    check_contract(plan, &call.input)?;
+    check_contract(&plan.operation, &plan.shown, &call.input)?;
     let fields = if plan.splits_input {
         Fields::of(&call.input)
             .ok_or_else(|| misplaced(plan, "the input is not an object, and the operation has parameters"))?
@@ -85,7 +85,7 @@ impl Formed {
     /// The request with its credential, as it goes out, and what of it must not be shown beyond the credential itself.
     pub(crate) fn dressed(
         &self,
-        plan: &Plan,
+        plan: &HttpPlan,
         method: &Method,
         credential: &Credential,
         moment: &Moment,
@@ -132,18 +132,19 @@ pub(crate) fn without_keys(uri: Uri, auth: &Auth) -> Uri {
     format!("{stem}{joint}{}", kept.join("&")).parse().unwrap_or(uri)
 }
 
-fn check_contract(plan: &Plan, input: &Json) -> Result<(), Failure> {
-    let Some(schema) = &plan.operation.input else { return Ok(()) };
+/// Holds an input against its contract.
+pub(crate) fn check_contract(operation: &Operation, shown: &str, input: &Json) -> Result<(), Failure> {
+    let Some(schema) = &operation.input else { return Ok(()) };
     let violations = schema.violations(input);
     if violations.is_empty() {
         return Ok(());
     }
-    let shown: Vec<_> = violations.iter().take(VIOLATIONS_SHOWN).map(ToString::to_string).collect();
-    let message = format!("the input of `{}` does not fit its contract: {}", plan.shown, shown.join("; "));
+    let told: Vec<_> = violations.iter().take(VIOLATIONS_SHOWN).map(ToString::to_string).collect();
+    let message = format!("the input of `{shown}` does not fit its contract: {}", told.join("; "));
     Err(Failure::new(Reason::Mapping, codes::INPUT_INVALID, message))
 }
 
-fn url(plan: &Plan, fields: &Fields<'_>) -> Result<Uri, Failure> {
+fn url(plan: &HttpPlan, fields: &Fields<'_>) -> Result<Uri, Failure> {
     let mut text = String::with_capacity(128);
     for piece in &plan.path {
         match piece {
@@ -164,7 +165,7 @@ fn url(plan: &Plan, fields: &Fields<'_>) -> Result<Uri, Failure> {
 
 /// Adds `name=value` pairs of a parameter.
 fn add_pairs(
-    plan: &Plan,
+    plan: &HttpPlan,
     place: &Place,
     fields: &Fields<'_>,
     into: &str,
@@ -193,7 +194,7 @@ fn add_pairs(
 }
 
 /// A path parameter as it stands in a URL. Nothing, `.` and `..` would silently make it another path.
-fn path_value(plan: &Plan, place: &Place, fields: &Fields<'_>) -> Result<String, Failure> {
+fn path_value(plan: &HttpPlan, place: &Place, fields: &Fields<'_>) -> Result<String, Failure> {
     let Some(value) = fields.get(&place.field) else { return Err(missing(plan, &place.field)) };
     let text = match (place.manner, Plain::of(value)) {
         (_, Plain::Absent) => return Err(missing(plan, &place.field)),
@@ -214,7 +215,7 @@ fn path_value(plan: &Plan, place: &Place, fields: &Fields<'_>) -> Result<String,
 }
 
 /// The `Cookie` header (RFC 6265, section 4.2.1); parameters that are not given are left out.
-fn cookies(plan: &Plan, fields: &Fields<'_>) -> Result<Option<HeaderValue>, Failure> {
+fn cookies(plan: &HttpPlan, fields: &Fields<'_>) -> Result<Option<HeaderValue>, Failure> {
     let mut text = String::new();
     for place in &plan.cookies {
         let mut pairs = String::new();
@@ -230,7 +231,7 @@ fn cookies(plan: &Plan, fields: &Fields<'_>) -> Result<Option<HeaderValue>, Fail
     HeaderValue::from_str(&text).map(Some).map_err(|_| misplaced(plan, "its cookies make no header"))
 }
 
-fn header_value(plan: &Plan, place: &Place, fields: &Fields<'_>) -> Result<Option<HeaderValue>, Failure> {
+fn header_value(plan: &HttpPlan, place: &Place, fields: &Fields<'_>) -> Result<Option<HeaderValue>, Failure> {
     let Some(value) = fields.get(&place.field).filter(|value| value.get() != "null") else {
         return required(plan, place).map(|()| None);
     };
@@ -253,20 +254,25 @@ fn header_value(plan: &Plan, place: &Place, fields: &Fields<'_>) -> Result<Optio
     Ok(Some(value))
 }
 
-fn required(plan: &Plan, place: &Place) -> Result<(), Failure> {
+fn required(plan: &HttpPlan, place: &Place) -> Result<(), Failure> {
     if place.required { Err(missing(plan, &place.field)) } else { Ok(()) }
 }
 
-pub(super) fn missing(plan: &Plan, field: &str) -> Failure {
-    let message = format!("`{}` needs the field `{field}`, which the input does not have", plan.shown);
+pub(super) fn missing(plan: &HttpPlan, field: &str) -> Failure {
+    lacks(&plan.shown, field)
+}
+
+/// The input lacks a field.
+pub(crate) fn lacks(shown: &str, field: &str) -> Failure {
+    let message = format!("`{shown}` needs the field `{field}`, which the input does not have");
     Failure::new(Reason::Mapping, codes::INPUT_MISSING, message)
 }
 
-pub(super) fn no_structure(plan: &Plan, field: &str, into: &str) -> Failure {
+pub(super) fn no_structure(plan: &HttpPlan, field: &str, into: &str) -> Failure {
     misplaced(plan, &format!("the field `{field}` is an object or list, which cannot go into {into}"))
 }
 
-pub(super) fn misplaced(plan: &Plan, what: &str) -> Failure {
+pub(super) fn misplaced(plan: &HttpPlan, what: &str) -> Failure {
     Failure::new(
         Reason::Mapping,
         codes::INPUT_UNPLACEABLE,

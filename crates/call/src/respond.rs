@@ -8,6 +8,7 @@ use http::header::{CONTENT_TYPE, LINK};
 use http::{HeaderMap, StatusCode, Uri};
 use percent_encoding::percent_decode_str;
 use sinew_connect::{BodyError, follow};
+use sinew_contract::Schema;
 use sinew_contract::soap::Fault;
 use sinew_contract::wire::File;
 use sinew_diag::codes::call as codes;
@@ -21,39 +22,42 @@ use sinew_stdx::{Json, Timestamp};
 use crate::CallRequest;
 use crate::graphql::{self, Said};
 use crate::mask::Masker;
-use crate::plan::Plan;
+use crate::plan::HttpPlan;
 use crate::recover::{Meaning, classify, reason_of};
 use crate::send::Reply;
 use crate::{challenge, limits};
 
 /// How much of a system's own words is repeated.
-const WORDS_SHOWN: usize = 300;
+pub(crate) const WORDS_SHOWN: usize = 300;
 /// How many contract violations a message names.
 const VIOLATIONS_SHOWN: usize = 5;
 
 /// An answer that can be used.
 pub(crate) struct Answer {
     pub(crate) value: Json,
+    /// Its items, where a transport hands them out bit by bit, and from where it goes on.
+    pub(crate) items: Vec<Json>,
+    pub(crate) rest: Option<Json>,
     /// The URL of the next page, from `Link` (RFC 8288).
     pub(crate) next: Option<Uri>,
     /// How it departs from its contract, if it is used nevertheless.
     pub(crate) drift: Option<String>,
     /// The cursor of the next page, if it stands in a header.
     pub(crate) cursor: Option<Json>,
-    /// The URL that answered.
-    pub(crate) from: Uri,
+    /// The URL that answered, if one did.
+    pub(crate) from: Option<Uri>,
 }
 
 /// What the reply means: the answer, or the failure that its status, its body or its contract makes of it.
 pub(crate) fn read(
-    plan: &Plan,
+    plan: &HttpPlan,
     call: &CallRequest,
     connector: &Connector,
     reply: &Reply,
     now: Timestamp,
     masker: impl FnOnce() -> Masker,
 ) -> Result<Answer, Failure> {
-    if let BodyKind::Soap(codec) = &plan.operation.http.body {
+    if let BodyKind::Soap(codec) = &plan.http.body {
         return soap::read(codec, plan, call, connector, reply, now, masker);
     }
     if !reply.status.is_success() {
@@ -76,40 +80,53 @@ pub(crate) fn read(
 
 /// A value that came with a success, held against the contract.
 fn taken(
-    plan: &Plan,
+    plan: &HttpPlan,
     call: &CallRequest,
     connector: &Connector,
     reply: &Reply,
     value: Json,
 ) -> Result<Answer, Failure> {
-    let drift = departs(plan, call, &value);
-    match drift {
-        Some(message) if connector.drift == DriftPolicy::Refuse => {
-            Err(Failure::new(Reason::Drift, codes::DRIFT, message).status(reply.status.as_u16()))
+    let drift = held_to_contract(call.output(), &plan.shown, connector.drift, &value);
+    let drift = drift.map_err(|failure| failure.status(reply.status.as_u16()))?;
+    Ok(Answer {
+        value,
+        items: Vec::new(),
+        rest: None,
+        next: next_link(&reply.from, &reply.headers),
+        drift,
+        cursor: header_cursor(plan, &reply.headers),
+        from: Some(reply.from.clone()),
+    })
+}
+
+/// How an answer departs from its contract, if it is used nevertheless.
+pub(crate) fn held_to_contract(
+    output: Option<&Schema>,
+    shown: &str,
+    policy: DriftPolicy,
+    value: &Json,
+) -> Result<Option<String>, Failure> {
+    match departs(output, shown, value) {
+        Some(message) if policy == DriftPolicy::Refuse => {
+            Err(Failure::new(Reason::Drift, codes::DRIFT, message))
         }
-        drift => Ok(Answer {
-            value,
-            next: next_link(&reply.from, &reply.headers),
-            drift,
-            cursor: header_cursor(plan, &reply.headers),
-            from: reply.from.clone(),
-        }),
+        drift => Ok(drift),
     }
 }
 
 /// How an answer departs from its contract.
-fn departs(plan: &Plan, call: &CallRequest, value: &Json) -> Option<String> {
-    let violations = call.output()?.violations(value);
+fn departs(output: Option<&Schema>, shown: &str, value: &Json) -> Option<String> {
+    let violations = output?.violations(value);
     if violations.is_empty() {
         return None;
     }
-    let shown: Vec<_> = violations.iter().take(VIOLATIONS_SHOWN).map(ToString::to_string).collect();
-    Some(format!("the answer of `{}` departs from its contract: {}", plan.shown, shown.join("; ")))
+    let told: Vec<_> = violations.iter().take(VIOLATIONS_SHOWN).map(ToString::to_string).collect();
+    Some(format!("the answer of `{shown}` departs from its contract: {}", told.join("; ")))
 }
 
 /// The value in an answer of GraphQL, or the failure that it tells although its status is a success.
 fn said(
-    plan: &Plan,
+    plan: &HttpPlan,
     asked: &GraphQlBody,
     status: StatusCode,
     body: &[u8],
@@ -158,7 +175,7 @@ impl Told<'_> {
 
 /// An error, by its status or by what its body says, in the system's own words as far as it has any.
 fn refusal(
-    plan: &Plan,
+    plan: &HttpPlan,
     call: &CallRequest,
     connector: &Connector,
     reply: &Reply,
@@ -233,7 +250,7 @@ fn words(errors: &ErrorShape, headers: &HeaderMap, body: &Json, now: Timestamp) 
     (!parts.is_empty()).then(|| parts.join(": "))
 }
 
-fn no_body(plan: &Plan, status: StatusCode, error: &BodyError) -> Failure {
+fn no_body(plan: &HttpPlan, status: StatusCode, error: &BodyError) -> Failure {
     match error {
         // Sending it again would give as much again; only for a write does it matter what it was.
         BodyError::TooLarge { .. } if plan.operation.effect == Effect::Read => {
@@ -246,12 +263,12 @@ fn no_body(plan: &Plan, status: StatusCode, error: &BodyError) -> Failure {
     }
 }
 
-fn unusable(plan: &Plan, status: StatusCode, what: &str) -> Failure {
+fn unusable(plan: &HttpPlan, status: StatusCode, what: &str) -> Failure {
     lost(plan, status, codes::ANSWER_UNUSABLE, what)
 }
 
 /// A success whose answer is lost: a read is simply read again; of a write the effect is likely, its result unknown.
-fn lost(plan: &Plan, status: StatusCode, code: sinew_diag::Code, what: &str) -> Failure {
+fn lost(plan: &HttpPlan, status: StatusCode, code: sinew_diag::Code, what: &str) -> Failure {
     let message = format!("`{}` answered {status}, but {what}", plan.shown);
     let reason = if plan.operation.effect == Effect::Read { Reason::Unavailable } else { Reason::Unknown };
     Failure::new(reason, code, message).status(status.as_u16())
@@ -314,7 +331,7 @@ fn form(text: &str) -> Json {
 }
 
 /// The cursor of the next page, if the operation's stands in a header.
-fn header_cursor(plan: &Plan, headers: &HeaderMap) -> Option<Json> {
+fn header_cursor(plan: &HttpPlan, headers: &HeaderMap) -> Option<Json> {
     match &plan.operation.pagination {
         Some(Pagination::Cursor { next: NextCursor::Header(name), .. }) => {
             Some(Json::string(headers.get(&**name)?.to_str().ok()?.trim()))

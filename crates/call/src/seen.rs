@@ -2,19 +2,23 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use sinew_connect::auth::Credential;
+use sinew_connect::transport::{Ask, SqlAsk};
 use sinew_model::SeenMessage;
+use sinew_stdx::Json;
 
 use crate::mask::{MASK, Masker, hides_header};
-use crate::plan::Plan;
+use crate::plan::HttpPlan;
 use crate::request::{Formed, shown_url};
 use crate::send::Reply;
 
 /// How much of a body is kept with an attempt.
 const BODY_SHOWN: usize = 4 * 1024;
+/// How much of a statement is kept with it.
+const LINE_SHOWN: usize = 1024;
 
 /// The request in one line, which is all that is kept of a success.
-pub(crate) fn request_line(
-    plan: &Plan,
+fn request_line(
+    plan: &HttpPlan,
     formed: &Formed,
     credential: Option<&Credential>,
     masker: &Masker,
@@ -24,8 +28,20 @@ pub(crate) fn request_line(
 }
 
 /// The answer in one line.
-pub(crate) fn reply_line(reply: &Reply) -> Arc<str> {
+fn reply_line(reply: &Reply) -> Arc<str> {
     reply.status.to_string().into()
+}
+
+/// What another transport was asked: the statement, and if `whole` its values.
+pub(crate) fn ask(ask: &Ask, masker: &Masker, whole: bool) -> SeenMessage {
+    let Ask::Sql(SqlAsk { statement, values, .. }) = ask;
+    let line = masker.body(statement.in_one_line().as_bytes(), LINE_SHOWN).into();
+    if !whole || values.is_empty() {
+        return line_only(line);
+    }
+    let fields = statement.parameters.iter().map(|parameter| &*parameter.field);
+    let values = Json::object(fields.zip(values));
+    SeenMessage { line, headers: Vec::new(), body: body(values.as_bytes(), masker) }
 }
 
 /// A message of which only the line is kept.
@@ -33,22 +49,29 @@ pub(crate) fn line_only(line: Arc<str>) -> SeenMessage {
     SeenMessage { line, headers: Vec::new(), body: None }
 }
 
-/// The request as it went out, secrets masked.
+/// The request as it went out, secrets masked; all of it, or its line.
 pub(crate) fn request(
-    plan: &Plan,
+    plan: &HttpPlan,
     formed: &Formed,
     credential: Option<&Credential>,
     masker: &Masker,
+    whole: bool,
 ) -> SeenMessage {
+    let line = request_line(plan, formed, credential, masker);
+    if !whole {
+        return line_only(line);
+    }
     let mut shown = headers(&formed.headers, masker);
     let filled = credential.into_iter().flat_map(Credential::headers);
     shown.extend(filled.map(|name| (Arc::from(name.as_str()), Arc::from(MASK))));
-    let line = request_line(plan, formed, credential, masker);
     SeenMessage { line, headers: shown, body: body(&formed.body, masker) }
 }
 
-/// The answer as it came, secrets masked.
-pub(crate) fn reply(reply: &Reply, masker: &Masker) -> SeenMessage {
+/// The answer as it came, secrets masked; all of it, or its line.
+pub(crate) fn reply(reply: &Reply, masker: &Masker, whole: bool) -> SeenMessage {
+    if !whole {
+        return line_only(reply_line(reply));
+    }
     let body = reply.body.as_ref().ok().and_then(|bytes| body(bytes, masker));
     SeenMessage { line: reply_line(reply), headers: headers(&reply.headers, masker), body }
 }

@@ -18,7 +18,7 @@ use crate::CallRequest;
 use crate::breaker::Pass;
 use crate::caller::Core;
 use crate::gate::{Permit, TooLong};
-use crate::plan::Plan;
+use crate::plan::{HttpPlan, Plan};
 use crate::request::{Formed, without_keys};
 use crate::state::ConnectionState;
 
@@ -54,7 +54,7 @@ pub(crate) async fn wait_for_turn(
         let wait = wait.max(Duration::from_millis(1));
         let message = format!(
             "`{}` could not begin in time: its turn under the budget of `{}` comes in about {}",
-            plan.shown,
+            plan.shown(),
             state.connection.name,
             show_duration(wait),
         );
@@ -67,7 +67,7 @@ pub(crate) async fn wait_for_turn(
 }
 
 fn held_back(plan: &Plan, left: Duration) -> Failure {
-    let message = format!("`{}` is held back: the system failed too often in a row", plan.shown);
+    let message = format!("`{}` is held back: the system failed too often in a row", plan.shown());
     let failure = Failure::new(Reason::BreakerOpen, codes::BREAKER_OPEN, message);
     Failure { retry_after: Some(left.max(Duration::from_millis(1))), ..failure }
 }
@@ -81,7 +81,7 @@ pub(crate) struct Unanswered {
 /// Sends the request with its credential, and reads the answer whole.
 pub(crate) async fn exchange(
     stands: (&Core, &ConnectionState),
-    plan: &Plan,
+    plan: &HttpPlan,
     formed: &Formed,
     credential: &Credential,
     signed: &mut Vec<Secret>,
@@ -114,7 +114,7 @@ fn limits(state: &ConnectionState, until: Instant) -> Limits {
 /// and the body never go to another origin. `signed` takes what signatures must not be shown.
 pub(crate) async fn reach(
     (core, state): (&Core, &ConnectionState),
-    plan: &Plan,
+    plan: &HttpPlan,
     formed: &Formed,
     credential: &Credential,
     signed: &mut Vec<Secret>,
@@ -182,16 +182,16 @@ fn redirected(
     Ok((Formed { uri: next.clone(), headers, body }, method, at_home))
 }
 
-fn redirect_refused(plan: &Plan, status: StatusCode, why: &str) -> Failure {
+fn redirect_refused(plan: &HttpPlan, status: StatusCode, why: &str) -> Failure {
     let message = format!("`{}` answered with a redirect that was not followed: {why}", plan.shown);
     Failure::new(Reason::Refused, codes::REDIRECT_REFUSED, message).status(status.as_u16())
 }
 
 /// What a failure to exchange means. Only a write that may have gone out is unknown.
-fn no_answer(plan: &Plan, error: &SendError, redirected: bool) -> Unanswered {
+fn no_answer(plan: &HttpPlan, error: &SendError, redirected: bool) -> Unanswered {
     let sent = error.may_have_been_sent();
     let reason = match error {
-        SendError::Dial(DialError::Refused { .. }) => Reason::Refused,
+        SendError::Dial(DialError::Refused { .. } | DialError::InClear { .. }) => Reason::Refused,
         _ if sent && plan.operation.effect != Effect::Read => Reason::Unknown,
         _ => Reason::Unavailable,
     };
@@ -206,7 +206,7 @@ fn no_answer(plan: &Plan, error: &SendError, redirected: bool) -> Unanswered {
     Unanswered { failure, sent: sent || redirected }
 }
 
-fn unknown_help(idempotency: &Idempotency) -> &'static str {
+pub(crate) fn unknown_help(idempotency: &Idempotency) -> &'static str {
     match idempotency {
         Idempotency::Key { .. } => {
             "whether it took effect is not known; a replay is safe, as it goes out under the same idempotency key"
@@ -224,7 +224,7 @@ pub(crate) fn code_of(error: &SendError) -> Code {
     match error {
         SendError::Dial(DialError::NoHost) => codes::NOT_CALLABLE,
         SendError::Dial(DialError::Resolve { .. }) => codes::HOST_NOT_FOUND,
-        SendError::Dial(DialError::Refused { .. }) => codes::EGRESS_REFUSED,
+        SendError::Dial(DialError::Refused { .. } | DialError::InClear { .. }) => codes::EGRESS_REFUSED,
         SendError::Dial(DialError::Connect { .. }) | SendError::NotWritten(_) => codes::NOT_CONNECTED,
         SendError::Dial(DialError::Tls { problem, .. }) => match problem {
             TlsProblem::Expired => codes::CERTIFICATE_EXPIRED,

@@ -2,6 +2,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
+use sinew_connect::transport::{self, NotOpened};
 use sinew_connect::{ClientOptions, HttpClient, OwnSource, OwnTls, Tls};
 use sinew_model::{
     Connection, ConnectionName, Failure, Operation, OperationId, Pem, SecretRef, Snapshot, TlsOptions,
@@ -24,6 +25,8 @@ const PLANS_MAX: usize = 4096;
 pub(crate) struct ConnectionState {
     pub(crate) connection: Arc<Connection>,
     pub(crate) client: HttpClient,
+    /// What speaks to the system, if that is not HTTP.
+    pub(crate) system: Result<Option<Arc<dyn transport::Client>>, NotOpened>,
     pub(crate) gate: Gate,
     pub(crate) circuit: Arc<Circuit>,
     pub(crate) login: Arc<Login>,
@@ -57,6 +60,23 @@ impl ConnectionState {
         let paced_alike = same(|a, b| a.budget == b.budget && a.concurrency_max == b.concurrency_max);
         let breaks_alike = same(|a, b| a.base_url == b.base_url && a.breaker == b.breaker);
         let logs_in_alike = same(|a, b| a.auth == b.auth);
+        let system_alike = same(|a, b| {
+            a.base_url == b.base_url
+                && a.response_max == b.response_max
+                && a.connector.transport == b.connector.transport
+        });
+        let system = || {
+            let options = transport::ClientOptions {
+                url: Arc::clone(&connection.base_url),
+                egress: connection.egress.clone(),
+                connect: connection.deadlines.connect,
+                idle_max: connection.concurrency_max.get() as usize,
+                tls: tls.of(connection),
+                mode: connection.tls.mode,
+                answer_max: connection.response_max.0,
+            };
+            transport::open(connection.connector.transport, &options)
+        };
         let client = || {
             HttpClient::new(ClientOptions {
                 egress: connection.egress.clone(),
@@ -68,6 +88,7 @@ impl ConnectionState {
         Self {
             connection: Arc::clone(connection),
             client: reaches_alike.map_or_else(client, |e| e.client.clone()),
+            system: reaches_alike.and(system_alike).map_or_else(system, |e| e.system.clone()),
             gate: paced_alike
                 .map_or_else(|| Gate::new(connection.budget, connection.concurrency_max), |e| e.gate.clone()),
             circuit: breaks_alike

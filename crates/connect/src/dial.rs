@@ -42,6 +42,14 @@ pub enum DialError {
         /// Why.
         refusal: Refusal,
     },
+    /// Without TLS only what is near is spoken to.
+    #[error(
+        "the host `{host}` is on the public internet, and `tls: {{ mode: none }}` is only for near addresses"
+    )]
+    InClear {
+        /// The name.
+        host: String,
+    },
     /// Nobody answers there.
     #[error("no connection to `{host}`: {cause}")]
     Connect {
@@ -86,12 +94,49 @@ impl Dialer {
     pub(crate) fn new(egress: Egress, deadline: Duration, tls: Tls) -> Self {
         Self { inner: Arc::new(Inner { egress, deadline, tls }) }
     }
+
+    /// Connects to a host and lets `agree` make of it what the transport needs, all within the deadline for connecting
+    /// and no later than `until`.
+    pub(crate) async fn reach<T, E: From<DialError>>(
+        &self,
+        host: &str,
+        port: u16,
+        until: Instant,
+        agree: impl AsyncFnOnce(TcpStream) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let limit = self.inner.deadline.min(until.saturating_duration_since(Instant::now()));
+        let until = Instant::now() + limit;
+        let reached = async {
+            let addresses = self.inner.resolve(host, port).await?;
+            agree(connect(host, &addresses, until).await?).await
+        };
+        match timeout_at(until, reached).await {
+            Ok(made) => made,
+            Err(_) => Err(DialError::Deadline { host: host.to_owned(), limit }.into()),
+        }
+    }
+
+    /// TLS over a connection, which the other side has agreed to.
+    pub(crate) async fn secure(&self, host: &str, tcp: TcpStream) -> Result<Stream, DialError> {
+        self.inner.secure(host, tcp).await
+    }
+
+    /// The connection as it is, if it does not lead over the public internet.
+    pub(crate) fn in_clear(host: &str, tcp: TcpStream) -> Result<Stream, DialError> {
+        let address = tcp.peer_addr();
+        let address =
+            address.map_err(|e| DialError::Connect { host: host.to_owned(), cause: e.to_string() })?;
+        match check_address(address.ip(), &Egress::default()) {
+            Err(Refusal::NotAllowed(_)) => Ok(Stream::Plain(tcp)),
+            _ => Err(DialError::InClear { host: host.to_owned() }),
+        }
+    }
 }
 
 impl Service<Uri> for Dialer {
-    type Response = Stream;
+    type Response = TokioIo<Stream>;
     type Error = DialError;
-    type Future = Pin<Box<dyn Future<Output = Result<Stream, DialError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<Stream>, DialError>> + Send>>;
 
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), DialError>> {
         Poll::Ready(Ok(()))
@@ -104,7 +149,7 @@ impl Service<Uri> for Dialer {
             let limit = inner.deadline;
             let until = Instant::now() + limit;
             match timeout_at(until, inner.dial(&uri, &host, until)).await {
-                Ok(made) => made,
+                Ok(made) => made.map(TokioIo::new),
                 Err(_) => Err(DialError::Deadline { host, limit }),
             }
         })
@@ -121,7 +166,7 @@ impl Inner {
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
         let addresses = self.resolve(host, port).await?;
         let tcp = connect(host, &addresses, until).await?;
-        if secure { self.secure(host, tcp).await } else { Ok(Stream::Plain(TokioIo::new(tcp))) }
+        if secure { self.secure(host, tcp).await } else { Ok(Stream::Plain(tcp)) }
     }
 
     /// The addresses of a host, every one of them allowed. One that is not makes the whole host suspect: a name that
@@ -153,7 +198,7 @@ impl Inner {
             let (problem, cause) = verify::problem(&error);
             wrong(problem, cause)
         })?;
-        Ok(Stream::Tls(Box::new(TokioIo::new(tls))))
+        Ok(Stream::Tls(Box::new(tls)))
     }
 }
 

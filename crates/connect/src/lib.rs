@@ -12,6 +12,7 @@ mod egress;
 mod redirect;
 pub mod source;
 mod stream;
+pub mod transport;
 mod trust;
 mod verify;
 

@@ -1,12 +1,11 @@
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sinew_contract::Schema;
-use sinew_contract::soap::Codec;
-use sinew_contract::wire::{FieldManner, Manner};
 use sinew_mapping::{Expression, Mapping};
 
-use crate::{ConnectorId, GraphQlBody, LimitHabit, OperationId, Operations, WebhookHabit};
+use crate::{Binding, ConnectorId, LimitHabit, OperationId, Operations, Transport, WebhookHabit};
 
 /// The operations of one kind of system in one version, and its habits.
 #[derive(Clone, Debug)]
@@ -15,6 +14,8 @@ pub struct Connector {
     pub id: ConnectorId,
     /// What the system is, for people.
     pub description: Arc<str>,
+    /// By what means it is reached.
+    pub transport: Transport,
     /// What can be called.
     pub operations: Operations,
     /// Where the system is served, as its vendor publishes it; empty if nobody says.
@@ -42,8 +43,8 @@ pub struct Operation {
     pub idempotency: Idempotency,
     /// How to find out whether a call whose answer was lost took effect.
     pub probe: Option<Probe>,
-    /// How a call becomes an HTTP request.
-    pub http: HttpBinding,
+    /// How a call becomes what its system understands.
+    pub binding: Binding,
     /// What the input must look like; also what callers are told about it.
     pub input: Option<Schema>,
     /// What the answer must look like. Departing from it is drift.
@@ -81,9 +82,9 @@ pub enum Effect {
 pub enum Idempotency {
     /// The second has no further effect, by the operation's nature (reads, most PUT and DELETE).
     Natural,
-    /// It recognises a key in this header and answers as the first time.
+    /// It recognises a key and answers as the first time.
     Key {
-        /// The header, usually `Idempotency-Key`.
+        /// What carries it: over HTTP a header, usually `Idempotency-Key`; in a statement a value of this name.
         header: Arc<str>,
     },
     /// It acts twice.
@@ -99,119 +100,6 @@ pub struct Probe {
     pub with: Mapping,
     /// Over the probe's answer: what the lost call would have answered, or nothing if it took no effect.
     pub found: Expression,
-}
-
-/// How a call becomes an HTTP request. Input fields that are no parameter go into the body.
-#[derive(Clone, Debug)]
-pub struct HttpBinding {
-    /// Upper-case method.
-    pub method: Arc<str>,
-    /// Path below the base URL with `{name}` for path parameters.
-    pub path: Arc<str>,
-    /// Where it is served, if elsewhere than the rest: a URL, or a path on the same host. Only heeded if the connection is
-    /// to one of the connector's published servers.
-    pub server: Option<Arc<str>>,
-    /// Path, query and header parameters, each taken from the input field of its name.
-    pub parameters: Vec<Parameter>,
-    /// How the rest of the input is sent.
-    pub body: BodyKind,
-}
-
-/// An input field that does not go into the body.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parameter {
-    /// The input field.
-    pub field: Arc<str>,
-    /// Its name on the wire.
-    pub name: Arc<str>,
-    /// Where it goes.
-    pub location: ParameterLocation,
-    /// Whether a call without it is refused.
-    pub required: bool,
-    /// How its value is written; if nobody says, plain values and lists of them are taken, and nothing else.
-    pub manner: Option<Manner>,
-}
-
-/// Where a parameter goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ParameterLocation {
-    /// Into the path, percent-encoded.
-    Path,
-    /// Into the query.
-    Query,
-    /// Into a header.
-    Header,
-    /// Into a cookie.
-    Cookie,
-}
-
-/// How a body is sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BodyKind {
-    /// No body.
-    None,
-    /// As JSON.
-    Json {
-        /// Which part of the input.
-        part: BodyPart,
-        /// The `Content-Type`.
-        media_type: Arc<str>,
-    },
-    /// As `application/x-www-form-urlencoded`.
-    Form {
-        /// Which part of the input.
-        part: BodyPart,
-        /// The fields that are not written the usual way; `None` refuses what has parts of its own.
-        fields: Option<Arc<[FieldManner]>>,
-    },
-    /// As a form of parts (RFC 7578).
-    Multipart {
-        /// Which part of the input.
-        part: BodyPart,
-        /// The media type, without its boundary.
-        media_type: Arc<str>,
-        /// The fields that are not written the usual way.
-        fields: Arc<[FieldManner]>,
-    },
-    /// The text of one input field, under this media type (CSV, plain text).
-    Text {
-        /// The input field.
-        field: Arc<str>,
-        /// The `Content-Type`.
-        media_type: Arc<str>,
-    },
-    /// As a request of GraphQL, whose variables the input is.
-    GraphQl(Arc<GraphQlBody>),
-    /// The file in one input field ([`sinew_contract::wire::File`]).
-    File {
-        /// The input field.
-        field: Arc<str>,
-        /// The `Content-Type`, unless the file has one.
-        media_type: Arc<str>,
-    },
-    /// As a SOAP message, made of the whole input; the answer is read as one.
-    Soap(Arc<Codec>),
-}
-
-/// Which part of an input is the body.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BodyPart {
-    /// An object of all fields that are no parameters.
-    Rest,
-    /// The value of one field.
-    Field(Arc<str>),
-}
-
-impl BodyKind {
-    /// A JSON object of all input fields that are no parameters.
-    pub fn json() -> Self {
-        Self::Json { part: BodyPart::Rest, media_type: Arc::from("application/json") }
-    }
-
-    /// A form of all input fields that are no parameters.
-    pub fn form() -> Self {
-        Self::Form { part: BodyPart::Rest, fields: None }
-    }
 }
 
 /// How a long answer is cut into pages. Expressions stand over the answer's body.
@@ -260,6 +148,11 @@ pub enum Pagination {
         /// The URL; nothing, null or an empty string ends.
         next: Expression,
     },
+    /// The system hands out the answer bit by bit, as rows of a table or records of a file; nothing is asked for twice.
+    Streamed {
+        /// The most items of a page.
+        page: NonZeroU32,
+    },
 }
 
 /// Where a cursor stands in an answer.
@@ -272,14 +165,15 @@ pub enum NextCursor {
 }
 
 impl Pagination {
-    /// The expression that gives a page's items.
-    pub fn items(&self) -> &Expression {
+    /// The expression that gives a page's items; `None` if they come by themselves.
+    pub fn items(&self) -> Option<&Expression> {
         match self {
             Self::Cursor { items, .. }
             | Self::Page { items, .. }
             | Self::Offset { items, .. }
             | Self::Link { items }
-            | Self::NextUrl { items, .. } => items,
+            | Self::NextUrl { items, .. } => Some(items),
+            Self::Streamed { .. } => None,
         }
     }
 }

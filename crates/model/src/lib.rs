@@ -6,6 +6,7 @@
 //! Does no I/O (files come in as text), reads no clock and no environment (variables come in as a map).
 
 mod auth;
+mod binding;
 mod channel;
 mod connection;
 mod connector;
@@ -26,6 +27,7 @@ mod snapshot;
 mod step;
 mod subscriber;
 mod tls;
+mod transport;
 mod trigger;
 mod webhook;
 
@@ -35,11 +37,14 @@ pub use auth::{
     ScopeIn, SessionKeep, SessionLogin, SessionSource, SessionValue, SignatureEncoding, SignatureHash,
     SignaturePart, TimestampFormat, TokenExchange, TokenGiven, WsSecurity,
 };
+pub use binding::{
+    Binding, BodyKind, BodyPart, Dialect, Family, HttpBinding, Parameter, ParameterLocation, SqlAnswer,
+    SqlBinding, SqlParameter, SqlPiece,
+};
 pub use channel::{AlertChannel, AlertKind, ChannelKind, EmailTls, UrlOrSecret};
 pub use connection::{Access, AddressKind, Breaker, Connection, Deadlines, Egress, Owner, SecretRef};
 pub use connector::{
-    BodyKind, BodyPart, Connector, DriftPolicy, Effect, ErrorShape, HttpBinding, Idempotency, NextCursor,
-    Operation, Pagination, Parameter, ParameterLocation, Probe,
+    Connector, DriftPolicy, Effect, ErrorShape, Idempotency, NextCursor, Operation, Pagination, Probe,
 };
 pub use description::{Description, DescriptionError, DescriptionKind, Listed};
 pub use flow::{Flow, FlowLimits, FlowVersion, KeyPolicy, OnFailure, Priority};
@@ -68,7 +73,8 @@ pub use step::{
     StepKind, SubFlow, Wait,
 };
 pub use subscriber::Subscriber;
-pub use tls::{Pem, TlsOptions};
+pub use tls::{Pem, TlsMode, TlsOptions};
+pub use transport::{Facts, Scheme, SchemeTls, Transport, UrlPath};
 pub use trigger::{
     Answer, Dedupe, EventTrigger, Keeps, Missed, Poll, Schedule, Stream, StreamProtocol, Trigger, Webhook,
 };

@@ -6,12 +6,24 @@ use crate::SecretRef;
 /// verification off.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsOptions {
+    /// Whether TLS is used where both sides have to agree on it.
+    pub mode: TlsMode,
     /// Authorities, or certificates of servers, that are trusted beyond the machine's.
     pub ca: Option<Pem>,
     /// Our certificate and its key.
     pub identity: Option<(SecretRef, SecretRef)>,
     /// The host that the system's certificate is for, if that is not the URL's.
     pub server_name: Option<Arc<str>>,
+}
+
+/// Whether TLS is used where both sides have to agree on it. Where the scheme of the URL tells, it does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TlsMode {
+    /// It is, or nothing is sent.
+    #[default]
+    Required,
+    /// It is not. Refused where the address is public.
+    None,
 }
 
 /// Certificates in PEM.

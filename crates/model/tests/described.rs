@@ -74,9 +74,9 @@ fn every_operation_of_a_description_can_be_called() {
     let order = connector.operations.get("createOrder").unwrap();
     // The key is the engine's to give, not the caller's.
     assert_eq!(order.idempotency, Idempotency::Key { header: "Idempotency-Key".into() });
-    assert_eq!(order.http.parameters.len(), 1);
-    assert_eq!(order.http.parameters[0].location, ParameterLocation::Header);
-    assert!(matches!(order.http.body, BodyKind::Json { .. }));
+    assert_eq!(order.binding.as_http().unwrap().parameters.len(), 1);
+    assert_eq!(order.binding.as_http().unwrap().parameters[0].location, ParameterLocation::Header);
+    assert!(matches!(order.binding.as_http().unwrap().body, BodyKind::Json { .. }));
     assert_eq!(order.scopes, [["orders.write".into()]]);
     let schema = order.input.as_ref().unwrap().source();
     assert_eq!(schema["required"], json!(["total"]));
@@ -165,14 +165,17 @@ fn web_services_are_operations_too() {
     assert_eq!(servers, ["https://erp.example/orders", "https://erp.example/stock/?v=2"]);
     let order = connector.operations.get("CreateOrder").unwrap();
     assert_eq!((order.effect, &order.idempotency), (Effect::Write, &Idempotency::None));
-    assert_eq!(order.reached(), "SOAP 1.1 Erp CreateOrder");
-    assert_eq!(order.http.server, None);
-    assert!(matches!(order.http.body, BodyKind::Soap(_)));
+    assert_eq!(order.binding.reached(), "SOAP 1.1 Erp CreateOrder");
+    assert_eq!(order.binding.as_http().unwrap().server, None);
+    assert!(matches!(order.binding.as_http().unwrap().body, BodyKind::Soap(_)));
     assert_eq!(order.input.as_ref().unwrap().source()["required"], json!(["total"]));
     assert!(order.probe.is_some());
     // Made of the files when it is asked for; its address is another.
     let stock = connector.operations.get("CountStock").unwrap();
-    assert_eq!((stock.effect, stock.http.server.as_deref()), (Effect::Read, Some("/stock/?v=2")));
+    assert_eq!(
+        (stock.effect, stock.binding.as_http().unwrap().server.as_deref()),
+        (Effect::Read, Some("/stock/?v=2"))
+    );
 }
 
 #[test]

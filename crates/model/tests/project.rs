@@ -201,7 +201,7 @@ fn operations_have_the_idempotency_of_their_method_and_connector() {
         Idempotency::Key { header: "Idempotency-Key".into() }
     );
     assert_eq!(billing.operations.get("replaceInvoice").unwrap().idempotency, Idempotency::Natural);
-    assert!(crm.operations.get("addNote").unwrap().http.parameters[0].required);
+    assert!(crm.operations.get("addNote").unwrap().binding.as_http().unwrap().parameters[0].required);
 }
 
 #[test]

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::Value;
+use sinew_call::Preview;
 use sinew_contract::example_of;
 use sinew_model::{
-    BodyKind, BodyPart, Connection, Description, DescriptionKind, Operation, Parameter, ParameterLocation,
-    SourceFile, load_with,
+    BodyKind, BodyPart, Connection, Description, DescriptionKind, HttpBinding, Operation, Parameter,
+    ParameterLocation, SourceFile, load_with,
 };
 use sinew_stdx::Json;
 
@@ -55,13 +56,16 @@ fn connection() -> Arc<Connection> {
 fn form(connection: &Arc<Connection>, operation: &Arc<Operation>) -> Result<(), String> {
     let schema = operation.input.as_ref().ok_or("its input has no schema")?;
     let example = example_of(schema).ok_or("no example fits its input")?;
-    let request = sinew_call::preview(connection, operation, &Json::of(&example))
+    let preview = sinew_call::preview(connection, operation, &Json::of(&example))
         .map_err(|failure| failure.message.to_string())?;
+    let (Preview::Http(request), Some(http)) = (preview, operation.binding.as_http()) else {
+        return Err("it is no HTTP request".to_owned());
+    };
     let url = request.uri().to_string();
     let query = url.split_once('?').map_or("", |(_, query)| query);
     let nothing = serde_json::Map::new();
     let fields = example.as_object().unwrap_or(&nothing);
-    for parameter in &operation.http.parameters {
+    for parameter in &http.parameters {
         let Some(value) = fields.get(&*parameter.field) else { continue };
         let header = |name: &str| {
             let value = request.headers().get(name).map(|value| value.as_bytes().to_vec());
@@ -77,11 +81,11 @@ fn form(connection: &Arc<Connection>, operation: &Arc<Operation>) -> Result<(), 
             format!("`{}` is not in the {:?}: `{leaf}` in `{place}`", parameter.field, parameter.location)
         })?;
     }
-    body(operation, fields, request.body())
+    body(http, fields, request.body())
 }
 
-fn body(operation: &Operation, fields: &serde_json::Map<String, Value>, bytes: &[u8]) -> Result<(), String> {
-    let is_parameter = |name: &str| operation.http.parameters.iter().any(|p: &Parameter| &*p.field == name);
+fn body(http: &HttpBinding, fields: &serde_json::Map<String, Value>, bytes: &[u8]) -> Result<(), String> {
+    let is_parameter = |name: &str| http.parameters.iter().any(|p: &Parameter| &*p.field == name);
     let rest: serde_json::Map<String, Value> =
         fields.iter().filter(|(name, _)| !is_parameter(name)).map(|(k, v)| (k.clone(), v.clone())).collect();
     let whole = |part: &BodyPart| match part {
@@ -89,7 +93,7 @@ fn body(operation: &Operation, fields: &serde_json::Map<String, Value>, bytes: &
         BodyPart::Field(field) => rest.get(&**field).cloned().unwrap_or(Value::Null),
     };
     let text = String::from_utf8_lossy(bytes).into_owned();
-    match &operation.http.body {
+    match &http.body {
         BodyKind::None => Ok(()),
         BodyKind::Json { part, .. } => {
             let sent = if bytes.is_empty() {

@@ -11,7 +11,7 @@ use sinew_stdx::Json;
 
 use super::{misplaced, missing, no_structure};
 use crate::CallRequest;
-use crate::plan::{Piece, Place, Plan};
+use crate::plan::{HttpPlan, Piece, Place};
 
 /// JSON text as the owner of a body, so that it goes out without being copied.
 struct Text(Json);
@@ -24,12 +24,12 @@ impl AsRef<[u8]> for Text {
 
 /// The body, and its media type if that depends on what is in it.
 pub(super) fn of(
-    plan: &Plan,
+    plan: &HttpPlan,
     call: &CallRequest,
     fields: &Fields<'_>,
     span: Trace,
 ) -> Result<(Bytes, Option<String>), Failure> {
-    let body = match &plan.operation.http.body {
+    let body = match &plan.http.body {
         BodyKind::None => {
             no_leftovers(plan, fields, None)?;
             Bytes::new()
@@ -68,12 +68,12 @@ pub(super) fn of(
 }
 
 /// An input of which no message can be made.
-fn unfit(plan: &Plan, error: &SoapError) -> Failure {
+fn unfit(plan: &HttpPlan, error: &SoapError) -> Failure {
     let message = format!("the input of `{}` does not fit its contract: {error}", plan.shown);
     Failure::new(Reason::Mapping, codes::INPUT_INVALID, message)
 }
 
-fn json(plan: &Plan, part: &BodyPart, input: &Json, fields: &Fields<'_>) -> Result<Bytes, Failure> {
+fn json(plan: &HttpPlan, part: &BodyPart, input: &Json, fields: &Fields<'_>) -> Result<Bytes, Failure> {
     match part {
         BodyPart::Rest if !plan.splits_input && input.is_null() => Ok(Bytes::from_static(b"{}")),
         BodyPart::Rest if !plan.splits_input => Ok(Bytes::from_owner(Text(input.clone()))),
@@ -93,7 +93,7 @@ fn json(plan: &Plan, part: &BodyPart, input: &Json, fields: &Fields<'_>) -> Resu
 }
 
 /// The input as the variables of a request.
-fn graphql(plan: &Plan, body: &GraphQlBody, input: &Json) -> Result<Bytes, Failure> {
+fn graphql(plan: &HttpPlan, body: &GraphQlBody, input: &Json) -> Result<Bytes, Failure> {
     let Some(given) = Fields::of(input) else {
         return Err(misplaced(plan, "the input is not an object with the operation's arguments"));
     };
@@ -115,7 +115,7 @@ fn graphql(plan: &Plan, body: &GraphQlBody, input: &Json) -> Result<Bytes, Failu
 }
 
 fn form(
-    plan: &Plan,
+    plan: &HttpPlan,
     part: &BodyPart,
     manners: Option<&[FieldManner]>,
     fields: &Fields<'_>,
@@ -145,7 +145,7 @@ fn form(
 }
 
 /// The fields that make up the body.
-fn parts<'f>(plan: &'f Plan, part: &BodyPart, fields: &'f Fields<'f>) -> Result<Fields<'f>, Failure> {
+fn parts<'f>(plan: &'f HttpPlan, part: &BodyPart, fields: &'f Fields<'f>) -> Result<Fields<'f>, Failure> {
     match part {
         BodyPart::Rest => Ok(rest(plan, fields).collect()),
         BodyPart::Field(field) => match only(plan, fields, field)? {
@@ -158,17 +158,17 @@ fn parts<'f>(plan: &'f Plan, part: &BodyPart, fields: &'f Fields<'f>) -> Result<
 }
 
 /// The one field that is the body. There is nothing else for the body.
-fn only<'f>(plan: &Plan, fields: &'f Fields<'f>, field: &str) -> Result<Option<&'f RawValue>, Failure> {
+fn only<'f>(plan: &HttpPlan, fields: &'f Fields<'f>, field: &str) -> Result<Option<&'f RawValue>, Failure> {
     no_leftovers(plan, fields, Some(field))?;
     Ok(fields.get(field).filter(|value| value.get() != "null"))
 }
 
 /// The input fields that no parameter takes.
-fn rest<'f>(plan: &'f Plan, fields: &'f Fields<'f>) -> impl Iterator<Item = (&'f str, &'f RawValue)> {
+fn rest<'f>(plan: &'f HttpPlan, fields: &'f Fields<'f>) -> impl Iterator<Item = (&'f str, &'f RawValue)> {
     fields.iter().filter(|(name, _)| !is_parameter(plan, name))
 }
 
-fn is_parameter(plan: &Plan, name: &str) -> bool {
+fn is_parameter(plan: &HttpPlan, name: &str) -> bool {
     let is = |place: &Place| &*place.field == name;
     plan.query.iter().chain(&plan.cookies).any(is)
         || plan.headers.iter().any(|(place, _)| is(place))
@@ -176,13 +176,13 @@ fn is_parameter(plan: &Plan, name: &str) -> bool {
 }
 
 /// A field that goes nowhere is a mistake: it would be lost without a word.
-fn no_leftovers(plan: &Plan, fields: &Fields<'_>, taken: Option<&str>) -> Result<(), Failure> {
+fn no_leftovers(plan: &HttpPlan, fields: &Fields<'_>, taken: Option<&str>) -> Result<(), Failure> {
     match rest(plan, fields).find(|(name, value)| Some(*name) != taken && value.get() != "null") {
         Some((name, _)) => Err(misplaced(plan, &format!("it has no place for the field `{name}`"))),
         None => Ok(()),
     }
 }
 
-fn no_file(plan: &Plan, field: &str, error: &FileError) -> Failure {
+fn no_file(plan: &HttpPlan, field: &str, error: &FileError) -> Failure {
     misplaced(plan, &format!("the field `{field}`: {error}"))
 }

@@ -9,7 +9,7 @@ use sinew_stdx::{Json, Timestamp};
 use super::{Answer, Told, holds, no_body, refusal, taken, unusable};
 use crate::CallRequest;
 use crate::mask::Masker;
-use crate::plan::Plan;
+use crate::plan::HttpPlan;
 use crate::recover::{Meaning, classify};
 use crate::send::Reply;
 
@@ -30,7 +30,7 @@ const LOGIN_FAULTS: [&str; 7] = [
 /// What the reply means.
 pub(super) fn read(
     codec: &Codec,
-    plan: &Plan,
+    plan: &HttpPlan,
     call: &CallRequest,
     connector: &Connector,
     reply: &Reply,

@@ -9,10 +9,10 @@ use sinew_call::{
 };
 use sinew_mapping::Expression;
 use sinew_model::{
-    Access, AddressKind, Auth, BodyKind, Breaker, ClientProof, Connection, ConnectionName, Connector,
-    ConnectorId, Deadlines, DriftPolicy, Effect, Egress, Endpoints, ErrorShape, Grant, HttpBinding,
-    Idempotency, LimitHabit, OAuth2, OAuthClient, Operation, OperationId, Owner, Parameter,
-    ParameterLocation, Principal, PrincipalKind, Priority, Probe, SecretRef, TlsOptions, Trace,
+    Access, AddressKind, Auth, Binding, BodyKind, Breaker, ClientProof, Connection, ConnectionName,
+    Connector, ConnectorId, Deadlines, DriftPolicy, Effect, Egress, Endpoints, ErrorShape, Grant,
+    HttpBinding, Idempotency, LimitHabit, OAuth2, OAuthClient, Operation, OperationId, Owner, Parameter,
+    ParameterLocation, Principal, PrincipalKind, Priority, Probe, SecretRef, TlsOptions, Trace, Transport,
 };
 use sinew_stdx::{ByteSize, Json};
 use sinew_vault::EnvironmentSecrets;
@@ -122,6 +122,7 @@ fn connection(url: &str) -> Connection {
     Connection {
         name: ConnectionName::new("crm").unwrap(),
         connector: Arc::new(Connector {
+            transport: Transport::Http,
             id: ConnectorId::new("test@1").unwrap(),
             description: "".into(),
             operations: [read()].into_iter().collect(),
@@ -164,13 +165,13 @@ fn operation(id: &str, effect: Effect, idempotency: Idempotency, method: &str, p
         effect,
         idempotency,
         probe: None,
-        http: HttpBinding {
+        binding: Binding::Http(HttpBinding {
             server: None,
             method: method.into(),
             path: path.into(),
             parameters: Vec::new(),
             body: if method == "POST" { BodyKind::json() } else { BodyKind::None },
-        },
+        }),
         input: None,
         output: None,
         pagination: None,
@@ -178,10 +179,18 @@ fn operation(id: &str, effect: Effect, idempotency: Idempotency, method: &str, p
     }
 }
 
+/// The request that an operation becomes.
+pub fn http(operation: &mut Operation) -> &mut HttpBinding {
+    match &mut operation.binding {
+        Binding::Http(http) => http,
+        Binding::Sql(_) => panic!("the operation is no HTTP request"),
+    }
+}
+
 /// `GET /things?id=..&page=..&cursor=..`
 pub fn read() -> Operation {
     let mut operation = operation("read", Effect::Read, Idempotency::Natural, "GET", "/things");
-    operation.http.parameters = ["id", "page", "cursor"].map(query).to_vec();
+    http(&mut operation).parameters = ["id", "page", "cursor"].map(query).to_vec();
     operation
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 use sinew_contract::Schema;
 use sinew_model::{BodyKind, Operation, Parameter, ParameterLocation, Reason, SourceFile, load_with};
 
-use crate::fixture::{Fixture, keyed_write, query, read, write};
+use crate::fixture::{Fixture, http, keyed_write, query, read, write};
 use crate::server::{Arrived, Server, ok};
 
 /// Calls once; gives the request as it arrived, or the failure.
@@ -29,8 +29,8 @@ fn parameter(field: &str, location: ParameterLocation, required: bool) -> Parame
 
 fn with_path() -> Operation {
     let mut operation = write();
-    operation.http.path = "/things/{id}/parts".into();
-    operation.http.parameters = vec![
+    http(&mut operation).path = "/things/{id}/parts".into();
+    http(&mut operation).parameters = vec![
         parameter("id", ParameterLocation::Path, true),
         query("tag"),
         parameter("X-Region", ParameterLocation::Header, false),
@@ -64,7 +64,7 @@ async fn every_call_says_who_sends_it_and_to_which_trace_it_belongs() {
 async fn bodies_are_json_form_or_text() {
     let body = |body| {
         let mut operation = write();
-        operation.http.body = body;
+        http(&mut operation).body = body;
         operation
     };
     let form = check(body(BodyKind::form()), r#"{"a":"x y","b":[1,2.50],"c":null}"#).await.unwrap();

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use sinew_model::{Auth, Description, DescriptionKind, Effect, Idempotency, Operation, Reason, WsSecurity};
+use sinew_model::{
+    Auth, Binding, Description, DescriptionKind, Effect, Idempotency, Operation, Reason, WsSecurity,
+};
 
 use crate::fixture::{Fixture, SECRET, secret};
 use crate::server::{Act, Arrived, Server, answer};
@@ -267,7 +269,8 @@ async fn an_address_is_called_as_it_is_published() {
     ] {
         fixture.connection.base_url = format!("{}{base}", server.url).into();
         let mut called = operation("1.1", false);
-        called.http.server = elsewhere.map(std::sync::Arc::from);
+        let Binding::Http(http) = &mut called.binding else { panic!("it is called over HTTP") };
+        http.server = elsewhere.map(std::sync::Arc::from);
         fixture.call(called, r#"{"total":1}"#).await.outcome.unwrap();
         assert_eq!(server.arrived().pop().unwrap().line, line);
     }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
@@ -5,16 +7,18 @@ use sinew_model::BasicLogin;
 use sinew_vault::Secret;
 use zeroize::Zeroizing;
 
-use super::{AuthError, Credential, Resolve, masks};
+use super::{AuthError, Credential, Login, Resolve, masks};
 
 /// HTTP Basic (RFC 7617).
 pub(super) fn credential(login: &BasicLogin, resolve: Resolve<'_>) -> Result<Credential, AuthError> {
+    let mut log_in = None;
     let (pair, secrets) = match login {
         BasicLogin::User { username, password } => {
             if username.contains(':') {
                 return Err(AuthError::ColonInUserName);
             }
             let password = resolve(password)?;
+            log_in = Some(Login { user: Arc::clone(username), password: password.clone() });
             (pair(username, password.expose()), vec![password])
         }
         BasicLogin::Key { key, password } => {
@@ -29,6 +33,7 @@ pub(super) fn credential(login: &BasicLogin, resolve: Resolve<'_>) -> Result<Cre
     };
     let text = Zeroizing::new(format!("Basic {}", pair.expose()));
     let mut credential = Credential::header(AUTHORIZATION, &text, &pair)?;
+    credential.login = log_in;
     credential.masks.extend(secrets.iter().flat_map(masks));
     Ok(credential)
 }

@@ -87,8 +87,19 @@ pub struct Credential {
     pub signer: Option<Arc<dyn Signer>>,
     /// The headers in which the signature stands.
     pub signed_headers: Vec<HeaderName>,
+    /// User name and password, for systems that ask for them instead of headers.
+    pub login: Option<Login>,
     /// Every text that must never be shown: the secret, and what it looks like when encoded.
     pub masks: Vec<Secret>,
+}
+
+/// A user name and its password.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The user name.
+    pub user: Arc<str>,
+    /// The password.
+    pub password: Secret,
 }
 
 /// Where a credential goes.

@@ -35,6 +35,8 @@ codes! {
     CERTIFICATE_OTHER_HOST = "SNW-2016", "The certificate is for another host";
     /// The client certificate is missing or refused.
     CLIENT_CERTIFICATE = "SNW-2017", "The client certificate is missing or refused";
+    /// The system does not offer TLS.
+    TLS_NOT_OFFERED = "SNW-2018", "The system does not offer TLS";
     /// The credential lacks a scope.
     SCOPE_MISSING = "SNW-2019", "The credential lacks a scope";
     /// The secret cannot be had.

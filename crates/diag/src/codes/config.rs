@@ -91,6 +91,10 @@ codes! {
     NOT_ANSWERED = "SNW-1317", "A field that the answer does not have";
     /// A `select` that the schema does not allow.
     SELECTION = "SNW-1318", "A selection that the schema does not allow";
+    /// A statement that cannot be one.
+    STATEMENT = "SNW-1320", "Not a statement";
+    /// Something that the connector's transport does not know.
+    TRANSPORT = "SNW-1321", "Nothing for this transport";
     /// A signature that proves too little.
     UNSOUND_SIGNATURE = "SNW-1330", "A signature that proves too little";
 }

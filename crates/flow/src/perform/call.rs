@@ -307,7 +307,8 @@ impl Trying {
 
 /// Whether this is how a system answers that has done a removal before: what was to be removed is not there.
 fn is_gone(operation: &Operation, failure: &Failure) -> bool {
-    &*operation.http.method == "DELETE" && matches!(failure.status, Some(404 | 410))
+    let removes = operation.binding.as_http().is_some_and(|http| &*http.method == "DELETE");
+    removes && matches!(failure.status, Some(404 | 410))
 }
 
 fn is_budget_spent(failure: &Failure) -> bool {

@@ -8,8 +8,8 @@ use sinew_mapping::{Expression, Reads};
 
 use super::{DescriptionError, Files, Listed, Published, Read};
 use crate::{
-    Asked, BodyKind, Effect, GraphQlBody, HttpBinding, Idempotency, NextCursor, Operation, OperationId,
-    PageSize, Pagination,
+    Asked, Binding, BodyKind, Effect, GraphQlBody, HttpBinding, Idempotency, NextCursor, Operation,
+    OperationId, PageSize, Pagination,
 };
 
 /// Items of a page if nobody says how many. Some vendors refuse to guess, and many give no more than 100.
@@ -26,13 +26,13 @@ impl Published for Api {
             effect,
             idempotency: if effect == Effect::Read { Idempotency::Natural } else { Idempotency::None },
             probe: None,
-            http: HttpBinding {
+            binding: Binding::Http(HttpBinding {
                 method: "POST".into(),
                 path: "".into(),
                 server: None,
                 parameters: Vec::new(),
                 body: BodyKind::GraphQl(body(described, &request)),
-            },
+            }),
             // A schema that does not compile says nothing, which is better than an operation that cannot be called.
             input: Schema::compile(request.input).ok(),
             output: Schema::compile(request.output).ok(),
@@ -67,7 +67,9 @@ impl Published for Api {
         let Some(described) = self.operations.iter().find(|of| of.id == id) else { return Ok(()) };
         let request = self.request_of(described, select).map_err(|error| error.to_string())?;
         let body = GraphQlBody { authored: true, ..(*body(described, &request)).clone() };
-        operation.http.body = BodyKind::GraphQl(Arc::new(body));
+        if let Binding::Http(http) = &mut operation.binding {
+            http.body = BodyKind::GraphQl(Arc::new(body));
+        }
         operation.input = Schema::compile(request.input).ok();
         operation.output = Schema::compile(request.output).ok();
         Ok(())
@@ -77,8 +79,9 @@ impl Published for Api {
 impl Operation {
     /// Errors beside data become part of the value, which then has no pages.
     pub(crate) fn allow_partial(&mut self) {
-        let BodyKind::GraphQl(body) = &self.http.body else { return };
-        self.http.body = BodyKind::GraphQl(Arc::new(GraphQlBody { partial: true, ..(**body).clone() }));
+        let Binding::Http(HttpBinding { body, .. }) = &mut self.binding else { return };
+        let BodyKind::GraphQl(graphql) = &*body else { return };
+        *body = BodyKind::GraphQl(Arc::new(GraphQlBody { partial: true, ..(**graphql).clone() }));
         self.pagination = None;
         let output = self.output.take().map(|output| enveloped(output.source().clone(), true));
         self.output = output.and_then(|output| Schema::compile(output).ok());

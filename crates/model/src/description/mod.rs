@@ -4,7 +4,7 @@
 
 mod graphql;
 mod openapi;
-mod wsdl;
+pub(crate) mod wsdl;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use sinew_contract::graphql::Missing;
 use sinew_mapping::Reads;
 
-use crate::{Asked, BodyKind, Effect, Idempotency, Operation, OperationId};
+use crate::{Asked, Effect, Idempotency, Operation, OperationId};
 
 /// By what a vendor describes an API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,16 +97,6 @@ pub struct Listed {
     pub reached: Arc<str>,
     /// Whether its vendor wants it to be used no longer.
     pub deprecated: bool,
-}
-
-impl Operation {
-    /// How it is reached, for people: method and path, or what the kind of description has instead.
-    pub fn reached(&self) -> String {
-        match &self.http.body {
-            BodyKind::Soap(codec) => wsdl::reached(codec.operation()),
-            _ => format!("{} {}", self.http.method, self.http.path),
-        }
-    }
 }
 
 /// A description whose operations can be asked for.

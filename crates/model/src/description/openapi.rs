@@ -9,7 +9,7 @@ use sinew_contract::{Schema, document};
 
 use super::{DescriptionError, Files, Listed, Open, Published, Read};
 use crate::{
-    BodyKind, BodyPart, Effect, HttpBinding, Idempotency, Operation, OperationId, Parameter,
+    Binding, BodyKind, BodyPart, Effect, HttpBinding, Idempotency, Operation, OperationId, Parameter,
     ParameterLocation,
 };
 
@@ -84,13 +84,13 @@ fn operation(api: &Api, described: &Described, id: OperationId) -> Operation {
             None => Idempotency::None,
         },
         probe: None,
-        http: HttpBinding {
+        binding: Binding::Http(HttpBinding {
             method: described.method.as_str().into(),
             path: described.path.as_str().into(),
             server: described.servers.first().map(|server| Arc::from(server.url.as_str())),
             parameters: parameters.collect(),
             body: body(input.body, input.form),
-        },
+        }),
         // A schema that does not compile says nothing, which is better than an operation that cannot be called.
         input: Schema::compile(schema).ok(),
         output: api.output(described).and_then(|schema| Schema::compile(schema).ok()),

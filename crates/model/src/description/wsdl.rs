@@ -5,7 +5,7 @@ use sinew_contract::wsdl::{Operation as Described, SoapVersion, Wsdl};
 
 use super::openapi::effect;
 use super::{DescriptionError, Files, Listed, Open, Published, Read};
-use crate::{BodyKind, Effect, HttpBinding, Idempotency, Operation, OperationId};
+use crate::{Binding, BodyKind, Effect, HttpBinding, Idempotency, Operation, OperationId};
 
 impl Published for Wsdl {
     fn operation(&self, id: &str) -> Option<Operation> {
@@ -60,13 +60,13 @@ fn operation(wsdl: &Wsdl, described: &Described, id: OperationId) -> Operation {
         effect,
         idempotency: if effect == Effect::Read { Idempotency::Natural } else { Idempotency::None },
         probe: None,
-        http: HttpBinding {
+        binding: Binding::Http(HttpBinding {
             method: Arc::from("POST"),
             path: Arc::from(""),
             server: elsewhere(wsdl, described),
             parameters: Vec::new(),
             body: BodyKind::Soap(Arc::new(wsdl.codec(described))),
-        },
+        }),
         // A schema that does not compile says nothing, which is better than an operation that cannot be called.
         input: Schema::compile(wsdl.input(described)).ok(),
         output: wsdl.output(described).and_then(|schema| Schema::compile(schema).ok()),

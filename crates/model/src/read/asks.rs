@@ -67,7 +67,7 @@ impl Asking<'_> {
     fn asked(&self, call: &Call, reads: &Reads, all_pages: bool) -> Option<(Asked, Vec<Missing>)> {
         let operations = &self.connections.get(&call.connection)?.connector.operations;
         let operation = operations.get(call.operation.as_str())?;
-        let BodyKind::GraphQl(body) = &operation.http.body else { return None };
+        let BodyKind::GraphQl(body) = &operation.binding.as_http()?.body else { return None };
         if body.authored {
             return None;
         }

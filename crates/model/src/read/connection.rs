@@ -12,7 +12,7 @@ use crate::{
 
 use super::fields::Fields;
 use super::reader::Reader;
-use super::{auth, owner, tls};
+use super::{auth, owner, tls, transport};
 
 pub(crate) static RESOURCE: Resource = Resource {
     kind: "Connection",
@@ -38,7 +38,11 @@ static CONNECTION: Record = Record {
         required("connector", Shape::Name(&CONNECTOR_ID), "The connector and its version.")
             .like("sandbox-crm@2026-11"),
         owner::REQUIRED,
-        required("base_url", Shape::Url, "Where the system is. Paths of operations are put behind it.")
+        required(
+            "base_url",
+            Shape::SystemUrl,
+            "Where the system is. Over HTTP, paths of operations are put behind it. Other transports have schemes of their own, like `postgres://db.example.com/orders`; user names and passwords belong under `auth`.",
+        )
             .like("https://crm.example.com/v1"),
         auth::REQUIRED,
         tls::FIELD,
@@ -131,10 +135,16 @@ pub(crate) fn read(root: &Node, reader: &mut Reader<'_>) -> Option<Connection> {
         reader.error(config::INVALID_VALUE, "`base_url` holds a query", fields.place("base_url"));
     }
     let connector = connector(fields, reader);
+    if let Some(connector) = &connector {
+        transport::check(connector.transport, fields, base_url.as_deref(), reader);
+    }
     let documented = connector.as_ref().and_then(|connector| connector.limits.rate);
     let auth = auth::read(fields, base_url.as_deref(), reader);
     let tls = tls::read(fields, auth.as_ref(), reader);
     let headers = headers(fields, reader);
+    if let Some((connector, auth)) = connector.as_ref().zip(auth.as_ref()) {
+        transport::check_login(connector.transport, auth, fields, reader);
+    }
     Some(Connection {
         name: ConnectionName::new(fields.said("name")?).ok()?,
         connector: connector?,

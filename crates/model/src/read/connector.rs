@@ -10,7 +10,7 @@ use crate::shape::{
 };
 use crate::{
     Connector, ConnectorId, Description, DescriptionKind, DriftPolicy, Effect, ErrorShape, Operation,
-    OperationId, Operations, Probe, Told, WebhookHabit,
+    OperationId, Operations, Probe, Told, Transport, WebhookHabit,
 };
 
 use super::fields::Fields;
@@ -56,6 +56,12 @@ static CONNECTOR: Record = Record {
                 .like("sandbox-billing"),
             required("version", Shape::Name(&VERSION), "Its version, as you write versions.").like("2026-11"),
             default("description", Shape::Text, "", "What the system is, for people."),
+            default(
+                "transport",
+                Shape::Word(Transport::WORDS),
+                "http",
+                "By what means the system is reached.",
+            ),
         ],
         HABITS,
         &[
@@ -227,12 +233,18 @@ pub(crate) fn read(root: &Node, reader: &mut Reader<'_>) -> Option<Connector> {
         id,
         description: fields.text("description").unwrap_or_default(),
         servers: description.as_ref().map(|of| of.servers.clone()).unwrap_or_default(),
+        transport: transport_of(fields),
         drift: fields.word("drift").unwrap_or(usual),
         operations: Operations::new(written, description),
         errors: errors.unwrap_or_default(),
         limits,
         webhooks,
     })
+}
+
+/// By what means the system is reached; profiles of the catalog, which do not say, are all of HTTP.
+fn transport_of(fields: Fields<'_>) -> Transport {
+    if fields.knows("transport") { fields.word("transport").unwrap_or_default() } else { Transport::Http }
 }
 
 /// The operations that the author wrote, and those of the description that he corrected.
@@ -242,10 +254,12 @@ fn written(
     reader: &mut Reader<'_>,
 ) -> BTreeMap<OperationId, Operation> {
     let header = fields.text("idempotency");
+    let transport = transport_of(fields);
     let mut operations = BTreeMap::new();
     for entry in fields.node("operations").map(Node::entries).unwrap_or_default() {
         if let Ok(id) = OperationId::new(&entry.name)
-            && let Some(operation) = operation::read(id.clone(), &entry.value, header.as_ref(), reader)
+            && let Some(operation) =
+                operation::read(id.clone(), &entry.value, header.as_ref(), transport, reader)
         {
             operations.insert(id, operation);
         }

@@ -3,6 +3,7 @@
 
 mod asks;
 mod auth;
+mod binding;
 mod call;
 mod challenge;
 mod channel;
@@ -28,6 +29,7 @@ mod subscription;
 #[cfg(test)]
 pub(crate) mod testing;
 mod tls;
+mod transport;
 mod trigger;
 pub(crate) mod url;
 mod vendors;

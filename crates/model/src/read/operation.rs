@@ -9,9 +9,11 @@ use crate::shape::{
     one_of, optional, required, word, words,
 };
 use crate::{
-    BodyKind, Description, Effect, HttpBinding, Idempotency, NextCursor, Operation, OperationId, Pagination,
+    Binding, BodyKind, Description, Effect, HttpBinding, Idempotency, NextCursor, Operation, OperationId,
+    Pagination, Transport,
 };
 
+use super::binding::{self, Binder, Bound};
 use super::fields::Fields;
 use super::parameters;
 use super::reader::{Names, Reader};
@@ -28,6 +30,7 @@ pub(crate) static OPERATION: Record = Record {
             one_of("patch", PATH, "PATCH this path; a `write` with a JSON body."),
             one_of("delete", PATH, "DELETE this path; `destructive`, without a body, may be repeated."),
         ],
+        binding::FIELDS[0],
         HABITS,
         &[
             optional("query", Shape::List(&Shape::Name(&FIELD)), "Input fields that go into the query.")
@@ -226,37 +229,56 @@ pub(crate) fn read(
     id: OperationId,
     node: &Node,
     key_header: Option<&Arc<str>>,
+    transport: Transport,
     reader: &mut Reader<'_>,
 ) -> Option<Operation> {
     let fields = Fields::of(node, &OPERATION);
     let input = schema(fields, "input", reader);
     let output = schema(fields, "output", reader);
     let pagination = fields.record("paginate").map(|paginate| pagination(paginate, reader));
-    let (verb, path) = fields.alternative()?;
-    let method = verb.to_ascii_uppercase();
-    let effect = fields.word("effect").unwrap_or_else(|| effect_of(&method));
-    let http = HttpBinding {
-        path: Arc::from(path.text()?),
-        server: None,
-        parameters: parameters::read(path, fields, input.as_ref(), reader),
-        body: body(fields, &method)?,
-        method: Arc::from(method),
+    let (said, node) = fields.alternative()?;
+    if !binding::is_understood(said, fields, transport, reader) {
+        return None;
+    }
+    let own_key = fields.record("idempotency").and_then(|own| own.text("key"));
+    let key = own_key.as_ref().or(key_header);
+    let mut binder = Binder { node, operation: fields, input: input.as_ref(), key, transport, reader };
+    let bound = match binding::read(said, &mut binder) {
+        Some(bound) => bound,
+        None if transport == Transport::Http => http(said, &mut binder)?,
+        None => return None,
     };
+    let effect = fields.word("effect").unwrap_or(bound.effect);
     let operation = Operation {
         id,
         description: fields.text("description").unwrap_or_default(),
         effect,
-        idempotency: idempotency(fields, effect, &http.method, key_header)?,
+        idempotency: idempotency(fields, effect, &bound.binding, key_header)?,
         probe: None,
-        http,
+        binding: bound.binding,
         input,
         output,
-        pagination: pagination.flatten(),
+        pagination: pagination.flatten().or(bound.pagination),
         deadline: fields.duration("deadline"),
         scopes: scopes(fields),
     };
     parameters::check_operation(&operation, fields, reader);
     Some(operation)
+}
+
+/// Reads an HTTP request.
+fn http(verb: &str, binder: &mut Binder<'_, '_, '_>) -> Option<Bound> {
+    let (path, fields) = (binder.node, binder.operation);
+    let method = verb.to_ascii_uppercase();
+    let effect = effect_of(&method);
+    let http = HttpBinding {
+        path: Arc::from(path.text()?),
+        server: None,
+        parameters: parameters::read(path, fields, binder.input, binder.reader),
+        body: body(fields, &method)?,
+        method: Arc::from(method),
+    };
+    Some(Bound { binding: Binding::Http(http), effect, pagination: None })
 }
 
 /// What a correction makes of an operation of a description, its probe left out.
@@ -276,7 +298,7 @@ pub(crate) fn correct(
         operation.effect = effect;
     }
     if fields.node("idempotency").is_some() || fields.node("effect").is_some() {
-        operation.idempotency = idempotency(fields, operation.effect, &operation.http.method, key_header)?;
+        operation.idempotency = idempotency(fields, operation.effect, &operation.binding, key_header)?;
     }
     if let Some(paginate) = fields.record("paginate") {
         operation.pagination = pagination(paginate, reader);
@@ -318,7 +340,7 @@ fn effect_of(method: &str) -> Effect {
 fn idempotency(
     fields: Fields<'_>,
     effect: Effect,
-    method: &str,
+    binding: &Binding,
     key_header: Option<&Arc<str>>,
 ) -> Option<Idempotency> {
     if fields.node("idempotency").is_some() {
@@ -329,8 +351,11 @@ fn idempotency(
         };
     }
     // RFC 9110, section 9.2.2: PUT and DELETE are idempotent by definition.
-    Some(match key_header {
-        _ if effect == Effect::Read || method == "PUT" || method == "DELETE" => Idempotency::Natural,
+    let natural = binding.as_http().is_some_and(|http| matches!(&*http.method, "PUT" | "DELETE"));
+    // A statement carries a key only where it names it.
+    let carries = |header: &str| binding.as_http().is_some() || binding.takes(header);
+    Some(match key_header.filter(|header| carries(header)) {
+        _ if effect == Effect::Read || natural => Idempotency::Natural,
         Some(header) => Idempotency::Key { header: header.clone() },
         None => Idempotency::None,
     })

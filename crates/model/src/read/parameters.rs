@@ -7,7 +7,7 @@ use sinew_diag::{Diagnostic, Place, codes::config};
 
 use crate::raw::{Literal, Node, Value as NodeValue};
 use crate::shape::{closest, did_you_mean};
-use crate::{BodyKind, Operation, Pagination, Parameter, ParameterLocation};
+use crate::{Binding, Idempotency, Operation, Pagination, Parameter, ParameterLocation};
 
 use super::fields::Fields;
 use super::reader::Reader;
@@ -67,52 +67,69 @@ fn path_parameters(path: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The fields that a schema lists, if it lists them plainly.
-fn properties(schema: &Schema) -> Option<Vec<&str>> {
+pub(super) fn properties(schema: &Schema) -> Option<Vec<&str>> {
     let source = schema.source();
     let plain = ["allOf", "anyOf", "oneOf", "$ref"].iter().all(|word| source.get(word).is_none());
     let listed = source.get("properties").and_then(Value::as_object)?;
     plain.then(|| listed.keys().map(String::as_str).collect())
 }
 
-fn requires(schema: &Schema, field: &str) -> bool {
+pub(super) fn requires(schema: &Schema, field: &str) -> bool {
     let required = schema.source().get("required").and_then(Value::as_array);
     required.is_some_and(|list| list.iter().any(|name| name.as_str() == Some(field)))
 }
 
 /// Checks that every input field goes somewhere, and that what carries the page is an input field.
 pub(crate) fn check_operation(operation: &Operation, fields: Fields<'_>, reader: &mut Reader<'_>) {
-    let is_parameter = |field: &str| operation.http.parameters.iter().any(|p| &*p.field == field);
-    if operation.http.body == BodyKind::None
-        && let Some(listed) = operation.input.as_ref().and_then(properties)
-    {
-        for field in listed.iter().filter(|field| !is_parameter(field)) {
+    for field in operation.input.as_ref().and_then(properties).unwrap_or_default() {
+        if !operation.binding.takes(field) {
             reader.out.push(
                 Diagnostic::error(config::PARAMETER, format!("the input field `{field}` goes nowhere"))
                     .at(fields.place("input"))
-                    .help("list it under `query` or `headers`, or say `body: json`"),
+                    .help(where_to_put(&operation.binding, field)),
             );
         }
+    }
+    if let Idempotency::Key { header } = &operation.idempotency
+        && operation.binding.as_http().is_none()
+        && !operation.binding.takes(header)
+    {
+        let message = format!("`{header}` carries the idempotency key, but goes nowhere");
+        reader.out.push(
+            Diagnostic::error(config::PARAMETER, message)
+                .at(fields.place("idempotency"))
+                .help(where_to_put(&operation.binding, header)),
+        );
     }
     check_carrier(operation, fields, reader);
 }
 
 /// Checks that what carries the page goes somewhere.
 pub(crate) fn check_carrier(operation: &Operation, fields: Fields<'_>, reader: &mut Reader<'_>) {
-    let is_parameter = |field: &str| operation.http.parameters.iter().any(|p| &*p.field == field);
     let carrier = match &operation.pagination {
         Some(
             Pagination::Cursor { field, .. }
             | Pagination::Page { field, .. }
             | Pagination::Offset { field, .. },
         ) => field,
-        Some(Pagination::Link { .. } | Pagination::NextUrl { .. }) | None => return,
+        Some(Pagination::Link { .. } | Pagination::NextUrl { .. } | Pagination::Streamed { .. }) | None => {
+            return;
+        }
     };
-    if operation.http.body == BodyKind::None && !is_parameter(carrier) {
+    if !operation.binding.takes(carrier) {
         reader.out.push(
             Diagnostic::error(config::PARAMETER, format!("`{carrier}` carries the page, but goes nowhere"))
                 .at(fields.place("paginate"))
-                .help(format!("list it: `query: [{carrier}]`")),
+                .help(where_to_put(&operation.binding, carrier)),
         );
+    }
+}
+
+/// Where an input field can go.
+fn where_to_put(binding: &Binding, field: &str) -> String {
+    match binding {
+        Binding::Http(_) => format!("list it: `query: [{field}]`, or under `headers`, or say `body: json`"),
+        Binding::Sql(_) => format!("write it where the statement needs it: `:{field}`"),
     }
 }
 
@@ -146,12 +163,12 @@ pub(crate) fn check_given(
 
 /// The fields without which a call cannot be sent or is sure to be refused.
 fn required_fields(operation: &Operation) -> impl Iterator<Item = &str> {
-    let parameters = operation.http.parameters.iter().filter(|p| p.required).map(|p| &*p.field);
+    let required = operation.binding.required();
     let schema = operation.input.as_ref().filter(|schema| properties(schema).is_some());
     let listed = schema.and_then(|schema| schema.source().get("required")).and_then(Value::as_array);
     let listed = listed.into_iter().flatten().filter_map(Value::as_str);
-    let is_parameter = |name: &str| operation.http.parameters.iter().any(|p| p.required && *p.field == *name);
-    parameters.chain(listed.filter(move |name| !is_parameter(name)))
+    let more: Vec<_> = listed.filter(|name| !required.contains(name)).collect();
+    required.into_iter().chain(more)
 }
 
 /// A number, `true`, `false` or `null` that stands for itself has to fit; what an expression gives shows when it runs.

@@ -434,8 +434,7 @@ fn check_operations(profile: &Profile, fields: Fields<'_>, reader: &mut Reader<'
                 fields.place("check"),
             ),
             Some(operation)
-                if operation.effect != Effect::Read
-                    || operation.http.parameters.iter().any(|parameter| parameter.required) =>
+                if operation.effect != Effect::Read || !operation.binding.required().is_empty() =>
             {
                 let message = format!("`{check}` is no `read` that needs nothing");
                 reader.error(config::NOT_A_READ, message, fields.place("check"));

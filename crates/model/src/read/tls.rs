@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use sinew_diag::codes::config;
 
-use crate::shape::{Field, Record, Shape, optional};
-use crate::{Auth, Pem, SecretRef, TlsOptions};
+use crate::shape::{Field, Record, Shape, Words, optional, words};
+use crate::{Auth, Pem, SecretRef, TlsMode, TlsOptions};
 
 use super::fields::Fields;
 use super::reader::Reader;
@@ -39,8 +39,19 @@ static TLS: Record = Record {
             "The host that the system's certificate is for, where that is not the URL's.",
         )
         .like("erp.example.com"),
+        optional(
+            "mode",
+            Shape::Word(TlsMode::WORDS),
+            "Whether TLS is used where both sides agree on it after connecting, as databases and mail servers do: `required` unless said. Where the URL's scheme tells, it cannot be said.",
+        )
+        .like("none"),
     ]],
 };
+
+words!(TlsMode {
+    Required = "required", "a system that does not offer it is not spoken to";
+    None = "none", "in clear; only for systems whose address is not public";
+});
 
 /// Reads how TLS is done.
 pub(crate) fn read(
@@ -71,5 +82,6 @@ pub(crate) fn read(
             Some(Pem::Secret(secret))
         }
     };
-    Some(TlsOptions { ca, identity, server_name: tls.text("server_name") })
+    let mode = tls.word("mode").unwrap_or_default();
+    Some(TlsOptions { mode, ca, identity, server_name: tls.text("server_name") })
 }

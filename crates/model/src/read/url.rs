@@ -1,3 +1,6 @@
+use crate::Transport;
+use crate::shape::Words as _;
+
 /// Why a text is no URL that Sinew calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum InvalidUrl {
@@ -9,11 +12,28 @@ pub(crate) enum InvalidUrl {
 
 /// Checks that a text is an absolute `http` or `https` URL (RFC 9110, section 4.2) without a user and a fragment.
 pub(crate) fn check(text: &str) -> Result<(), InvalidUrl> {
-    let (scheme, rest) =
-        text.split_once("://").ok_or(InvalidUrl::Other("it does not begin with `https://`"))?;
-    if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+    let (scheme, rest) = cut(text)?;
+    if Transport::Http.scheme(scheme).is_none() {
         return Err(InvalidUrl::Other("only `http` and `https` are called"));
     }
+    check_rest(text, rest)
+}
+
+/// The same for the schemes of all transports.
+pub(crate) fn check_any(text: &str) -> Result<(), InvalidUrl> {
+    let (scheme, rest) = cut(text)?;
+    if !Transport::ALL.iter().any(|transport| transport.scheme(scheme).is_some()) {
+        return Err(InvalidUrl::Other("no transport has such a scheme"));
+    }
+    check_rest(text, rest)
+}
+
+/// Scheme and rest.
+pub(crate) fn cut(text: &str) -> Result<(&str, &str), InvalidUrl> {
+    text.split_once("://").ok_or(InvalidUrl::Other("it does not begin with `https://`"))
+}
+
+fn check_rest(text: &str, rest: &str) -> Result<(), InvalidUrl> {
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if authority.contains('@') {
         return Err(InvalidUrl::Credential);

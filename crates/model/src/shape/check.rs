@@ -219,7 +219,8 @@ fn check_scalar(node: &Node, shape: Shape, what: &str, out: &mut Diagnostics) {
         }
         Shape::Name(name) => check_name(text, &scalar.place, name, out),
         Shape::UrlOrSecret if text.starts_with("secret:") => check_secret(scalar, what, out),
-        Shape::Url | Shape::UrlOrSecret => check_url(scalar, what, out),
+        Shape::Url | Shape::UrlOrSecret => check_url(scalar, url::check(&scalar.text), what, out),
+        Shape::SystemUrl => check_url(scalar, url::check_any(&scalar.text), what, out),
         Shape::Secret => check_secret(scalar, what, out),
         Shape::Duration => out_if_err(parse_duration(text).map(|_| ()).map_err(|e| e.0), invalid, out),
         Shape::Size => out_if_err(text.parse::<ByteSize>().map(|_| ()).map_err(|e| e.0), invalid, out),
@@ -245,8 +246,8 @@ fn out_if_err(checked: Result<(), String>, invalid: impl Fn(String) -> Diagnosti
     }
 }
 
-fn check_url(scalar: &Scalar, what: &str, out: &mut Diagnostics) {
-    match url::check(&scalar.text) {
+fn check_url(scalar: &Scalar, checked: Result<(), url::InvalidUrl>, what: &str, out: &mut Diagnostics) {
+    match checked {
         Ok(()) => {}
         Err(url::InvalidUrl::Credential) => out.push(secret_in_clear(
             what,
@@ -313,7 +314,7 @@ fn expected(shape: Shape) -> &'static str {
     match shape {
         Shape::Expression => "an expression",
         Shape::Name(name) => name.what,
-        Shape::Url => "a URL",
+        Shape::Url | Shape::SystemUrl => "a URL",
         Shape::Secret => "`secret:path/name`",
         Shape::UrlOrSecret => "a URL or `secret:path/name`",
         Shape::Duration => "a duration such as `10s`",

@@ -102,6 +102,9 @@ fn of(shape: Shape, definitions: &mut Map<String, Value>) -> Value {
             json!({ "type": ["string", "number"], "pattern": or_variable(name.pattern), "title": name.what })
         }
         Shape::Url => json!({ "type": "string", "pattern": or_variable("^https?://[^@\\s]+$") }),
+        Shape::SystemUrl => {
+            json!({ "type": "string", "pattern": or_variable("^[a-z][a-z0-9+]*://[^@\\s]+$") })
+        }
         Shape::Secret => json!({ "type": "string", "pattern": "^secret:[A-Za-z0-9._/-]+$" }),
         Shape::UrlOrSecret => {
             json!({ "type": "string", "pattern": or_variable("^(https?://[^@\\s]+|secret:[A-Za-z0-9._/-]+)$") })

@@ -81,6 +81,8 @@ pub(crate) enum Shape {
     Name(&'static NameShape),
     /// An `http` or `https` URL.
     Url,
+    /// A URL of a system, of whatever transport.
+    SystemUrl,
     /// `secret:path/name`.
     Secret,
     /// A URL, or `secret:path/name`.

@@ -64,7 +64,7 @@ fn value(shape: Shape) -> String {
     match shape {
         Shape::Text => "text".into(),
         Shape::Name(name) => name.what.into(),
-        Shape::Url => "URL".into(),
+        Shape::Url | Shape::SystemUrl => "URL".into(),
         Shape::Secret => "`secret:path/name`".into(),
         Shape::UrlOrSecret => "URL or `secret:path/name`".into(),
         Shape::Expression => "expression".into(),

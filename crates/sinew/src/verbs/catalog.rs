@@ -168,7 +168,7 @@ fn as_text(entry: &Entry, output: &Output) -> String {
     let operations = connector
         .operations
         .written()
-        .map(|operation| format!("{}: {}{}", operation.id, operation.reached(), pages(operation)));
+        .map(|operation| format!("{}: {}{}", operation.id, operation.binding.reached(), pages(operation)));
     part(&mut text, output, "OPERATIONS", operations);
     part(&mut text, output, "GOOD TO KNOW", &profile.notes);
     let _ = writeln!(text, "\nbegin: sinew init --from catalog:{0} {0}", entry.name);
@@ -226,6 +226,7 @@ fn pages(operation: &Operation) -> String {
         Some(Pagination::Page { field, .. }) => format!("  (pages by the number `{field}`)"),
         Some(Pagination::Offset { field, .. }) => format!("  (pages by the offset `{field}`)"),
         Some(Pagination::Link { .. }) => "  (pages by `Link`)".to_owned(),
+        Some(Pagination::Streamed { .. }) => "  (bit by bit)".to_owned(),
         Some(Pagination::NextUrl { .. }) => "  (pages by the URL of the next)".to_owned(),
     }
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use sinew_call::{
-    Attempted, CallRequest, Caller, CallerOptions, NothingRecorded, SystemClock, Trust, preview,
+    Attempted, CallRequest, Caller, CallerOptions, NothingRecorded, Preview, SystemClock, Trust, preview,
 };
 use sinew_diag::codes::config;
 use sinew_model::{
@@ -132,8 +132,18 @@ fn failed(failure: Failure) -> CliError {
     error
 }
 
-/// The request as it would go out.
-fn show(request: &http::Request<bytes::Bytes>, output: &Output) {
+/// What would go out.
+fn show(preview: &Preview, output: &Output) {
+    let request = match preview {
+        Preview::Http(request) => request,
+        Preview::Ask(ask) => {
+            let body = ask.body.as_deref().unwrap_or_default();
+            output.answer(&json!({ "request": ask.line, "body": body }), || {
+                format!("{}\n\n{body}", output.tint(&ask.line, Tint::Strong))
+            });
+            return;
+        }
+    };
     let line = format!("{} {}", request.method(), request.uri());
     let headers: Vec<_> = request
         .headers()

@@ -108,8 +108,9 @@ fn compare(old: &Operations, new: &Operations) -> Vec<Changed> {
 fn operation(old: &Operation, new: &Operation) -> Vec<Change> {
     let mut found = Vec::new();
     let mut tell = |message: String, severity| found.push(Change { at: String::new(), message, severity });
-    if old.reached() != new.reached() {
-        tell(format!("was `{}`, is `{}`", old.reached(), new.reached()), Severity::Doubtful);
+    let call = |of: &Operation| of.binding.reached().into_owned();
+    if call(old) != call(new) {
+        tell(format!("was `{}`, is `{}`", call(old), call(new)), Severity::Doubtful);
     }
     if old.effect != new.effect {
         tell(

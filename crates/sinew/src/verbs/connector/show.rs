@@ -43,7 +43,7 @@ pub(super) fn listed(connector: &Connector) -> Vec<Listed> {
             id: operation.id.clone(),
             summary: operation.description.clone(),
             effect: operation.effect,
-            reached: operation.reached().into(),
+            reached: operation.binding.reached().into(),
             deprecated: false,
         };
         match all.iter_mut().find(|of| of.id == own.id) {
@@ -157,8 +157,8 @@ fn repeated(operation: &Operation) -> String {
 
 /// The faults that an operation's description declares.
 fn faults(operation: &Operation) -> Vec<&str> {
-    match &operation.http.body {
-        BodyKind::Soap(codec) => codec.operation().fault_names().collect(),
+    match operation.binding.as_http().map(|http| &http.body) {
+        Some(BodyKind::Soap(codec)) => codec.operation().fault_names().collect(),
         _ => Vec::new(),
     }
 }
@@ -169,9 +169,9 @@ fn as_json(connector: &Connector, operation: &Operation, example: Option<&Value>
         "id": operation.id.to_string(),
         "description": operation.description,
         "effect": word(operation.effect),
-        "method": operation.http.method,
-        "path": operation.http.path,
-        "reached": operation.reached(),
+        "method": operation.binding.as_http().map(|http| http.method.clone()),
+        "path": operation.binding.as_http().map(|http| http.path.clone()),
+        "reached": operation.binding.reached(),
         "faults": faults(operation),
         "repeated": repeated(operation),
         "paginated": operation.pagination.is_some(),
@@ -183,7 +183,8 @@ fn as_json(connector: &Connector, operation: &Operation, example: Option<&Value>
 }
 
 fn as_text(operation: &Operation, connection: &str, example: Option<&Value>, output: &Output) -> String {
-    let mut text = format!("{} {}\n", output.tint(operation.id.as_str(), Tint::Strong), operation.reached());
+    let mut text =
+        format!("{} {}\n", output.tint(operation.id.as_str(), Tint::Strong), operation.binding.reached());
     if !operation.description.is_empty() {
         let _ = writeln!(text, "{}", one_line(&plain(&operation.description)));
     }

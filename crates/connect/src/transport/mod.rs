@@ -1,0 +1,164 @@
+//! Transports beside HTTP: one file each, behind a cargo feature each.
+//!
+//! A transport performs one ask and says of a failure what has to be known: whether it may have taken effect, what kind
+//! of failure it is, and the system's own words. It does not retry. Its sessions are its own; every address that it
+//! connects to is checked before by the connection's egress policy.
+//!
+//! A new transport is a file with a [`Client`], a cargo feature, and an arm in [`open`].
+
+mod error;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod reading;
+mod rows;
+mod sessions;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sinew_model::{Egress, SqlBinding, TlsMode, Transport};
+use sinew_stdx::Json;
+
+use crate::auth::Login;
+use crate::{Limits, Tls};
+
+pub use error::{TransportError, TransportErrorKind};
+
+/// What a client is made of.
+#[derive(Clone)]
+pub struct ClientOptions {
+    /// The connection's URL.
+    pub url: Arc<str>,
+    /// Which addresses it may reach.
+    pub egress: Egress,
+    /// How long connecting may take, TLS and log-in included.
+    pub connect: Duration,
+    /// How many unused sessions are kept.
+    pub idle_max: usize,
+    /// TLS settings.
+    pub tls: Tls,
+    /// Whether TLS is used where both sides agree on it.
+    pub mode: TlsMode,
+    /// The most bytes of an answer, or of a page of it.
+    pub answer_max: u64,
+}
+
+/// What is asked of a system, ready to go out.
+#[derive(Clone, Debug)]
+pub enum Ask {
+    /// A statement.
+    Sql(SqlAsk),
+}
+
+/// A statement with its values.
+#[derive(Clone, Debug)]
+pub struct SqlAsk {
+    /// The statement.
+    pub statement: Arc<SqlBinding>,
+    /// A value for each of its parameters.
+    pub values: Vec<Json>,
+    /// It changes nothing, and the database sees to that.
+    pub reads: bool,
+}
+
+/// What a system answered.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The answer.
+    pub value: Json,
+    /// What came back, in a few words: `3 rows`.
+    pub summary: String,
+}
+
+/// A piece of a long answer.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    /// Its items.
+    pub items: Vec<Json>,
+    /// From where reading goes on behind it; `None` if it is the last.
+    pub next: Option<Json>,
+}
+
+/// Something that will be there later.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Speaks to one system under one log-in.
+pub trait Client: Send + Sync {
+    /// Performs one ask.
+    fn perform<'a>(
+        &'a self,
+        ask: &'a Ask,
+        login: Option<&'a Login>,
+        limits: &'a Limits,
+    ) -> Pending<'a, Result<Told, TransportError>>;
+
+    /// Begins to read a long answer, from the beginning or from where a piece of it ended. Pieces have at most `page`
+    /// items.
+    fn read<'a>(
+        &'a self,
+        ask: &'a Ask,
+        login: Option<&'a Login>,
+        limits: &'a Limits,
+        from: Option<&'a Json>,
+        page: usize,
+    ) -> Pending<'a, Result<Box<dyn Reader>, TransportError>>;
+}
+
+/// A long answer while it is read. What it holds at the system ends when it is dropped, or not used for a while.
+pub trait Reader: Send {
+    /// The next piece; `None` if reading was given up meanwhile and has to begin anew from where the last piece ended.
+    fn next<'a>(&'a mut self, limits: &'a Limits) -> Pending<'a, Result<Option<Piece>, TransportError>>;
+}
+
+/// Why there is no client.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotOpened {
+    /// The transport is not part of this build.
+    #[error("this build of Sinew speaks no {0}")]
+    NotBuilt(&'static str),
+    /// The URL names no host, or is one of another transport.
+    #[error("its `base_url` is no URL of its transport")]
+    Url,
+}
+
+/// A client of a transport; `None` for HTTP, which has its own ([`crate::HttpClient`]).
+pub fn open(transport: Transport, options: &ClientOptions) -> Result<Option<Arc<dyn Client>>, NotOpened> {
+    match transport {
+        Transport::Http => Ok(None),
+        #[cfg(feature = "postgres")]
+        Transport::Postgres => {
+            Ok(Some(Arc::new(postgres::Postgres::new(Place::of(transport, options)?, options))))
+        }
+        #[cfg(not(feature = "postgres"))]
+        Transport::Postgres => Err(NotOpened::NotBuilt("PostgreSQL")),
+    }
+}
+
+/// Where a system is, cut from its URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "no transport is built that needs it"))]
+pub(crate) struct Place {
+    pub(crate) scheme: &'static sinew_model::Scheme,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// What stands behind the host, decoded, without the slash.
+    pub(crate) path: String,
+}
+
+impl Place {
+    /// Cuts a URL of this transport.
+    pub(crate) fn of(transport: Transport, options: &ClientOptions) -> Result<Self, NotOpened> {
+        let (scheme, rest) = options.url.split_once("://").ok_or(NotOpened::Url)?;
+        let scheme = transport.scheme(scheme).ok_or(NotOpened::Url)?;
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let authority: http::uri::Authority = authority.parse().map_err(|_| NotOpened::Url)?;
+        let host = authority.host().trim_matches(['[', ']']).to_owned();
+        if host.is_empty() || authority.as_str().contains('@') {
+            return Err(NotOpened::Url);
+        }
+        let path = percent_encoding::percent_decode_str(path).decode_utf8().map_err(|_| NotOpened::Url)?;
+        Ok(Self { scheme, host, port: authority.port_u16().unwrap_or(scheme.port), path: path.into_owned() })
+    }
+}

@@ -1,0 +1,78 @@
+//! How a call becomes what its system understands: one file a family of transports.
+//!
+//! A new family is a file here, a variant of [`Binding`] and [`Family`], and its fields in `read::binding`.
+
+mod http;
+mod sql;
+
+pub use http::{BodyKind, BodyPart, HttpBinding, Parameter, ParameterLocation};
+pub use sql::{Dialect, SqlAnswer, SqlBinding, SqlParameter, SqlPiece};
+pub(crate) use sql::{SqlError, parse as parse_sql};
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::description::wsdl;
+
+/// How a call becomes what its system understands.
+#[derive(Clone, Debug)]
+pub enum Binding {
+    /// An HTTP request.
+    Http(HttpBinding),
+    /// A statement of a database.
+    Sql(Arc<SqlBinding>),
+}
+
+/// Bindings of one kind, which several transports may understand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// HTTP requests.
+    Http,
+    /// Statements.
+    Sql,
+}
+
+impl Binding {
+    /// Its family.
+    pub fn family(&self) -> Family {
+        match self {
+            Self::Http(_) => Family::Http,
+            Self::Sql(_) => Family::Sql,
+        }
+    }
+
+    /// The HTTP request, if it is one.
+    pub fn as_http(&self) -> Option<&HttpBinding> {
+        match self {
+            Self::Http(http) => Some(http),
+            Self::Sql(_) => None,
+        }
+    }
+
+    /// Whether an input field of this name goes anywhere.
+    pub fn takes(&self, field: &str) -> bool {
+        match self {
+            Self::Http(http) => http.takes(field),
+            Self::Sql(sql) => sql.parameter(field).is_some(),
+        }
+    }
+
+    /// The input fields without which no call can be formed.
+    pub fn required(&self) -> Vec<&str> {
+        match self {
+            Self::Http(http) => http.parameters.iter().filter(|p| p.required).map(|p| &*p.field).collect(),
+            Self::Sql(sql) => sql.parameters.iter().filter(|p| p.required).map(|p| &*p.field).collect(),
+        }
+    }
+
+    /// What is called, in one line: `GET /orders/{id}`, or the statement.
+    pub fn reached(&self) -> Cow<'_, str> {
+        match self {
+            Self::Http(HttpBinding { body: BodyKind::Soap(codec), .. }) => {
+                Cow::Owned(wsdl::reached(codec.operation()))
+            }
+            Self::Http(http) => Cow::Owned(format!("{} {}", http.method, http.path)),
+            Self::Sql(sql) => Cow::Owned(sql.in_one_line()),
+        }
+    }
+}

@@ -1,0 +1,104 @@
+use crate::{Auth, BasicLogin, Family};
+
+/// By what means a system is reached. A new one is a variant, its line of [`Words`](crate::shape::Words) and its [`Facts`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// HTTP.
+    #[default]
+    Http,
+    /// PostgreSQL.
+    Postgres,
+}
+
+/// What is fixed of a transport.
+#[derive(Debug)]
+pub struct Facts {
+    /// What its URLs begin with; the first is usual.
+    pub schemes: &'static [Scheme],
+    /// The bindings that it understands.
+    pub family: Family,
+    /// What stands behind the host in its URLs.
+    pub path: UrlPath,
+    /// A URL of it, for people.
+    pub example: &'static str,
+    /// The ways to log in, for people.
+    pub logins: &'static str,
+    /// Whether it logs in like this.
+    pub takes: fn(&Auth) -> bool,
+}
+
+/// What a URL begins with, and what that says.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Scheme {
+    /// The word.
+    pub word: &'static str,
+    /// The usual port.
+    pub port: u16,
+    /// What it says of TLS.
+    pub tls: SchemeTls,
+}
+
+/// What a scheme says of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SchemeTls {
+    /// There is none.
+    Never,
+    /// From the first byte.
+    Always,
+    /// It begins when both sides have agreed on it, and nothing goes without unless the connection says so
+    /// (`tls: { mode: none }`).
+    Agreed,
+}
+
+/// What stands behind the host in a transport's URLs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UrlPath {
+    /// Anything.
+    Any,
+    /// One name: `/orders`. What is named, for people.
+    Name(&'static str),
+    /// Nothing.
+    None,
+}
+
+const fn scheme(word: &'static str, port: u16, tls: SchemeTls) -> Scheme {
+    Scheme { word, port, tls }
+}
+
+static HTTP: Facts = Facts {
+    schemes: &[scheme("https", 443, SchemeTls::Always), scheme("http", 80, SchemeTls::Never)],
+    family: Family::Http,
+    path: UrlPath::Any,
+    example: "https://api.example.com/v1",
+    logins: "any of them",
+    takes: |_| true,
+};
+
+static POSTGRES: Facts = Facts {
+    schemes: &[scheme("postgres", 5432, SchemeTls::Agreed), scheme("postgresql", 5432, SchemeTls::Agreed)],
+    family: Family::Sql,
+    path: UrlPath::Name("the database"),
+    example: "postgres://db.example.com/orders",
+    logins: "`basic` with a user name, or `none`",
+    takes: user_or_nobody,
+};
+
+/// A user name with a password, or nobody.
+fn user_or_nobody(auth: &Auth) -> bool {
+    matches!(auth, Auth::None | Auth::Basic(BasicLogin::User { .. }))
+}
+
+impl Transport {
+    /// What is fixed of it.
+    pub fn facts(self) -> &'static Facts {
+        match self {
+            Self::Http => &HTTP,
+            Self::Postgres => &POSTGRES,
+        }
+    }
+
+    /// What a URL's scheme says, if it is one of this transport.
+    pub fn scheme(self, word: &str) -> Option<&'static Scheme> {
+        self.facts().schemes.iter().find(|scheme| scheme.word.eq_ignore_ascii_case(word))
+    }
+}

@@ -142,7 +142,7 @@ fn what_the_database_refuses_says_why_and_how_to_mend_it() {
     check(barred.path(), "db.newOrders", &json!({ "after": 0 }), PASSWORD, "SNW-2010", "loopback");
 }
 
-const FLOWS: &str = r#"
+const FLOWS: &str = "
 ---
 kind: Flow
 name: follow-orders
@@ -172,7 +172,7 @@ owner: { team: t, contact: c@example.com, runbook: r.md }
 trigger: manual
 steps:
   - book: { call: db.bookSlowly, with: { order: '777', total: '1' } }
-"#;
+";
 
 /// A world with a database, and one flow of [`FLOWS`].
 fn world(postgres: &Postgres, flow: &str) -> World {

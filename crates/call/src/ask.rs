@@ -168,9 +168,9 @@ pub(crate) fn failure(plan: &AskPlan, error: &TransportError) -> Failure {
 fn meaning(kind: &Kind, asked: bool) -> (Reason, Code) {
     match kind {
         Kind::Dial(error) => {
-            let refused = matches!(error, DialError::Refused { .. } | DialError::InClear { .. });
+            let refused = matches!(&**error, DialError::Refused { .. } | DialError::InClear { .. });
             let reason = if refused { Reason::Refused } else { Reason::Unavailable };
-            (reason, send::code_of(&SendError::Dial(error.clone())))
+            (reason, send::code_of(&SendError::Dial((**error).clone())))
         }
         Kind::NoTls => (Reason::Unavailable, codes::TLS_NOT_OFFERED),
         Kind::Login => (Reason::Credential, codes::CREDENTIAL_REFUSED),
@@ -193,7 +193,7 @@ fn meaning(kind: &Kind, asked: bool) -> (Reason, Code) {
 
 fn help(kind: &Kind) -> Option<&'static str> {
     match kind {
-        Kind::Dial(error) => send::mend(&SendError::Dial(error.clone())),
+        Kind::Dial(error) => send::mend(&SendError::Dial((**error).clone())),
         Kind::NoTls => Some(
             "switch TLS on there; in a network that you trust the connection can say `tls: { mode: none }`",
         ),

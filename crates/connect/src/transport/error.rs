@@ -22,7 +22,7 @@ pub struct TransportError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TransportErrorKind {
     /// No connection was made.
-    Dial(DialError),
+    Dial(Box<DialError>),
     /// The system does not offer TLS, and the connection wants it.
     NoTls,
     /// The system does not know whoever logs in.
@@ -81,7 +81,7 @@ impl TransportError {
 impl From<DialError> for TransportError {
     fn from(error: DialError) -> Self {
         let words = error.to_string();
-        Self::new(TransportErrorKind::Dial(error), words)
+        Self::new(TransportErrorKind::Dial(Box::new(error)), words)
     }
 }
 

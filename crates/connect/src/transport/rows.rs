@@ -101,19 +101,20 @@ impl Slicer {
                 }
             };
             let size = item.as_bytes().len() as u64;
-            if size > self.answer_max {
-                let words = format!("a row is larger than {} bytes", self.answer_max);
-                shelf.put(Err(TransportError::new(Kind::TooLarge, words))).await;
-                return false;
-            }
+            let too_large = size > self.answer_max;
             // Only with a row at hand is it known that a piece is not the last.
-            let full = items.len() >= self.page || bytes + size > self.answer_max;
+            let full = too_large || items.len() >= self.page || bytes + size > self.answer_max;
             if full && !items.is_empty() {
                 let piece = Piece { items: std::mem::take(&mut items), next: Some(Json::of(&read)) };
                 bytes = 0;
                 if !shelf.put(Ok(piece)).await {
                     return false;
                 }
+            }
+            if too_large {
+                let words = format!("a row is larger than {} bytes", self.answer_max);
+                shelf.put(Err(TransportError::new(Kind::TooLarge, words))).await;
+                return false;
             }
             bytes += size;
             items.push(item);

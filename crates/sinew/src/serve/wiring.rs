@@ -112,6 +112,8 @@ async fn serve(
         deliveries: Arc::clone(&deliveries),
         hosts,
     };
+    // Who finds it ready may ask it to stop.
+    let stops = signals::Stops::listen();
     let api = Control::new(api).start(listener).map_err(|e| not_listening(options.control, &e))?;
 
     if let Retention::For(age) = options.retention {
@@ -128,7 +130,7 @@ async fn serve(
     }
     drop(snapshot);
 
-    signals::asked_to_stop().await;
+    stops.asked().await;
     signals::stop_at_once_if_asked_again();
     stop(Parts { triggers, deliveries, engine, monitor, api, store }, options.drain).await;
     Ok(Exit::Ok)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
 use sinew_connect::source::{Handshake, Source, SourceError, SseSource, WebSocketSource};
 use sinew_diag::codes::{call as codes, trigger};
@@ -199,6 +199,8 @@ fn form(
         StreamProtocol::Sse => {
             formed.headers.insert(ACCEPT, HeaderValue::from_static(EVENT_STREAM));
             formed.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            // Compressed, an event could stay in a buffer on the way.
+            formed.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
             // One that no header can carry was never given: it is read as a line of text.
             let id = wish.position.and_then(|id| HeaderValue::from_bytes(id.as_bytes()).ok());
             formed.headers.extend(id.map(|id| (LAST_EVENT_ID, id)));
@@ -228,6 +230,10 @@ async fn begin(
     let source: Box<dyn Source> = match handshake {
         None if status == StatusCode::NO_CONTENT => return Ok(Listening::Over),
         None if status == StatusCode::OK && is_event_stream(&reached.answer.headers) => {
+            if reached.answer.coding() != Ok(None) {
+                let what = "it is compressed, although it was asked not to be";
+                return Err(unusable(plan, &SourceError::Protocol(what.to_owned())));
+            }
             let behind = wish.position.cloned();
             Box::new(SseSource::new(reached.answer, from, behind, stream.delivery_max, stream.quiet))
         }

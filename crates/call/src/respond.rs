@@ -259,7 +259,7 @@ fn no_body(plan: &HttpPlan, status: StatusCode, error: &BodyError) -> Failure {
         }
         BodyError::TooLarge { .. } => lost(plan, status, codes::ANSWER_TOO_LARGE, &error.to_string()),
         BodyError::Deadline => lost(plan, status, codes::ANSWER_DEADLINE, &error.to_string()),
-        BodyError::CutOff(_) => lost(plan, status, codes::ANSWER_UNUSABLE, &error.to_string()),
+        BodyError::CutOff(_) | BodyError::Coding(_) => unusable(plan, status, &error.to_string()),
     }
 }
 

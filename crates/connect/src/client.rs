@@ -2,7 +2,8 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Request, StatusCode};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH};
+use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
@@ -10,6 +11,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use sinew_model::Egress;
+use sinew_stdx::{Coding, Decoding, InvalidCoding};
 use tokio::time::{Instant, timeout_at};
 
 use crate::Tls;
@@ -89,6 +91,19 @@ pub enum BodyError {
     /// The connection ended in the middle.
     #[error("the answer was cut off: {0}")]
     CutOff(String),
+    /// Its content coding cannot be undone.
+    #[error("the answer cannot be read: {0}")]
+    Coding(InvalidCoding),
+}
+
+impl From<InvalidCoding> for BodyError {
+    fn from(invalid: InvalidCoding) -> Self {
+        match invalid {
+            InvalidCoding::TooLarge { max } => Self::TooLarge { max },
+            InvalidCoding::CutOff => Self::CutOff("it is compressed, and ends in the middle".to_owned()),
+            InvalidCoding::Broken(_) | InvalidCoding::Unknown(_) => Self::Coding(invalid),
+        }
+    }
 }
 
 /// An answer whose body is still to be read.
@@ -122,12 +137,14 @@ impl HttpClient {
         Self { client }
     }
 
-    /// Sends a request and waits for the head of the answer. Redirects are not followed.
+    /// Sends a request and waits for the head of the answer. Redirects are not followed. Unless the request says what
+    /// it accepts, the answer may come compressed, which [`Answer::read`] undoes.
     pub async fn send(
         &self,
         mut request: Request<Full<Bytes>>,
         limits: &Limits,
     ) -> Result<Answer, SendError> {
+        request.headers_mut().entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("gzip"));
         let captured = capture_connection(&mut request);
         let until = limits.until.min(Instant::now() + limits.connect + limits.read);
         let sent = match timeout_at(until, self.client.request(request)).await {
@@ -182,19 +199,22 @@ impl Answer {
         self.upgrade
     }
 
-    /// Reads the body, at most `max` bytes of it.
+    /// Reads the body, at most `max` bytes of it, and of what it comes to if it was compressed.
     pub async fn read(mut self, max: u64, limits: &Limits) -> Result<Bytes, BodyError> {
-        let declared =
-            self.headers.get(http::header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
+        let declared = self.headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
         if declared.is_some_and(|length: u64| length > max) {
             return Err(BodyError::TooLarge { max });
         }
-        let (mut first, mut rest, mut length) = (Bytes::new(), BytesMut::new(), 0_u64);
+        let mut body = match self.coding()? {
+            None => Gathered::Plain { first: Bytes::new(), rest: BytesMut::new() },
+            Some(coding) => Gathered::Coded(Box::new(Decoding::new(coding, max))),
+        };
+        let mut length = 0_u64;
         loop {
             let until = limits.until.min(Instant::now() + limits.read);
             let piece = match timeout_at(until, self.body.frame()).await {
                 Err(_) => return Err(BodyError::Deadline),
-                Ok(None) => break,
+                Ok(None) => return body.whole(),
                 Ok(Some(Err(error))) => return Err(BodyError::CutOff(error.to_string())),
                 Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
             };
@@ -202,16 +222,51 @@ impl Answer {
             if length > max {
                 return Err(BodyError::TooLarge { max });
             }
+            body.push(piece)?;
+        }
+    }
+
+    /// How the body was encoded on its way.
+    pub fn coding(&self) -> Result<Option<Coding>, InvalidCoding> {
+        let mut said = self.headers.get_all(CONTENT_ENCODING).iter();
+        let Some(first) = said.next() else { return Ok(None) };
+        let first = String::from_utf8_lossy(first.as_bytes());
+        match said.next() {
+            None => Coding::of(&first),
+            Some(second) => Err(InvalidCoding::Unknown(format!(
+                "{first}, {}",
+                String::from_utf8_lossy(second.as_bytes())
+            ))),
+        }
+    }
+}
+
+/// A body as far as it came.
+enum Gathered {
+    Plain { first: Bytes, rest: BytesMut },
+    Coded(Box<Decoding>),
+}
+
+impl Gathered {
+    fn push(&mut self, piece: Bytes) -> Result<(), InvalidCoding> {
+        match self {
             // Most answers come in one piece, which need not be copied.
-            if first.is_empty() && rest.is_empty() {
-                first = piece;
-            } else {
+            Self::Plain { first, rest } if first.is_empty() && rest.is_empty() => *first = piece,
+            Self::Plain { first, rest } => {
                 if rest.is_empty() {
-                    rest.extend_from_slice(&first);
+                    rest.extend_from_slice(first);
                 }
                 rest.extend_from_slice(&piece);
             }
+            Self::Coded(decoding) => decoding.push(&piece)?,
         }
-        Ok(if rest.is_empty() { first } else { rest.freeze() })
+        Ok(())
+    }
+
+    fn whole(self) -> Result<Bytes, BodyError> {
+        match self {
+            Self::Plain { first, rest } => Ok(if rest.is_empty() { first } else { rest.freeze() }),
+            Self::Coded(decoding) => Ok(decoding.finish()?.into()),
+        }
     }
 }

@@ -1,13 +1,16 @@
 //! What each way of answering, or of not answering, makes of a call.
 
+use std::io::Write as _;
 use std::time::Duration;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use sinew_contract::Schema;
 use sinew_model::{Access, Operation, Reason};
 use sinew_stdx::ByteSize;
 
 use crate::fixture::{Fixture, keyed_write, probed_write, read, write};
-use crate::server::{Act, Server, answer, ok};
+use crate::server::{Act, Server, answer, encoded, ok};
 
 /// Calls once, and gives the answer, or the failure's reason and code.
 async fn check(act: Act, operation: Operation) -> Result<String, (Reason, String)> {
@@ -131,6 +134,52 @@ async fn an_answer_that_is_too_large_is_not_read() {
         let failure = fixture.call(write(), "{}").await.outcome.unwrap_err();
         assert_eq!(failure.reason, Reason::Unknown);
     }
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test]
+async fn a_compressed_answer_is_read_like_any_other() {
+    let body = r#"{"id":9007199254740993,"total":0.10}"#;
+    let server = Server::acting([encoded("gzip", &gzip(body.as_bytes()))]).await;
+    let answered = Fixture::new(&server).call(read(), "{}").await;
+    assert_eq!(answered.outcome.unwrap().to_string(), body);
+    assert_eq!(server.arrived()[0].header("accept-encoding"), Some("gzip"));
+    assert_eq!(check(encoded("gzip", b""), read()).await.as_deref(), Ok("null"));
+    assert_eq!(check(encoded("identity", body.as_bytes()), read()).await.as_deref(), Ok(body));
+}
+
+#[tokio::test]
+async fn a_compressed_answer_that_cannot_be_read_says_why() {
+    let whole = gzip(br#"{"id":1}"#);
+    for (act, says) in [
+        (encoded("gzip", &whole[..12]), "the answer was cut off: it is compressed, and ends in the middle"),
+        (encoded("gzip", br#"{"id":1}"#), "it is said to be compressed, and cannot be decompressed"),
+        (encoded("br", b"..."), "it is encoded as `br`; `gzip` and `deflate` are understood"),
+        (encoded("gzip, gzip", &gzip(&whole)), "it is encoded as `gzip, gzip`"),
+    ] {
+        let server = Server::acting([act]).await;
+        let failure = Fixture::new(&server).call(read(), "{}").await.outcome.unwrap_err();
+        assert_eq!((failure.reason, &*failure.code), (Reason::Unavailable, "SNW-2007"), "{failure:?}");
+        assert!(failure.message.contains(says), "{failure:?}");
+        // It came with a success: what was written is likely there.
+        let failure = Fixture::new(&server).call(write(), "{}").await.outcome.unwrap_err();
+        assert_eq!(failure.reason, Reason::Unknown);
+    }
+}
+
+#[tokio::test]
+async fn a_bomb_is_given_up_at_the_most_that_an_answer_may_be() {
+    let bomb = gzip(&vec![b' '; 200_000_000]);
+    let server = Server::acting([encoded("gzip", &bomb)]).await;
+    let mut fixture = Fixture::new(&server);
+    fixture.connection.response_max = ByteSize(1_000_000);
+    let failure = fixture.call(read(), "{}").await.outcome.unwrap_err();
+    assert_eq!((failure.reason, &*failure.code), (Reason::Refused, "SNW-2008"));
 }
 
 #[tokio::test]

@@ -29,8 +29,10 @@ impl Arrived {
 /// What the server does with a request.
 #[derive(Clone, Debug)]
 pub enum Act {
-    /// Writes these bytes; the connection stays open.
+    /// Writes this text; the connection stays open.
     Say(String),
+    /// Writes these bytes; the connection stays open.
+    SayBytes(Vec<u8>),
     /// Writes these bytes and closes.
     SayAndClose(String),
     /// Closes without an answer.
@@ -51,6 +53,15 @@ pub fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Act {
         let _ = write!(text, "{name}: {value}\r\n");
     }
     Act::Say(format!("{text}\r\n{body}"))
+}
+
+/// An answer whose body is said to be encoded like this.
+pub fn encoded(coding: &str, body: &[u8]) -> Act {
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: {coding}\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    Act::SayBytes([head.as_bytes(), body].concat())
 }
 
 pub fn ok(body: &str) -> Act {
@@ -99,14 +110,15 @@ async fn serve(mut socket: TcpStream, arrived: Arc<Mutex<Vec<Arrived>>>, script:
             arrived.push(request.clone());
             arrived.len() - 1
         };
-        let (text, then) = match script(number, &request) {
-            Act::Say(text) => (text, None),
-            Act::SayAndClose(text) => (text, Some(Duration::ZERO)),
-            Act::Close => (String::new(), Some(Duration::ZERO)),
-            Act::Hang => (String::new(), Some(Duration::MAX)),
-            Act::SayAndHang(text) => (text, Some(Duration::MAX)),
+        let (bytes, then) = match script(number, &request) {
+            Act::Say(text) => (text.into_bytes(), None),
+            Act::SayBytes(bytes) => (bytes, None),
+            Act::SayAndClose(text) => (text.into_bytes(), Some(Duration::ZERO)),
+            Act::Close => (Vec::new(), Some(Duration::ZERO)),
+            Act::Hang => (Vec::new(), Some(Duration::MAX)),
+            Act::SayAndHang(text) => (text.into_bytes(), Some(Duration::MAX)),
         };
-        if socket.write_all(text.as_bytes()).await.is_err() {
+        if socket.write_all(&bytes).await.is_err() {
             return;
         }
         match then {

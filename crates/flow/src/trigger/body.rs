@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http::header::CONTENT_ENCODING;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use sinew_diag::codes::trigger;
-use sinew_stdx::ByteSize;
+use sinew_stdx::{ByteSize, Coding, Decoding, InvalidCoding};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::reply::Rejection;
@@ -82,6 +84,26 @@ impl BodyReader {
         Ok(WholeBody { bytes, _room: room })
     }
 
+    /// What the body comes to if it was compressed on its way; of at most `max` bytes. Its signature is over what came.
+    pub(crate) fn decode(
+        &self,
+        headers: &HeaderMap,
+        body: &[u8],
+        max: u64,
+    ) -> Result<Option<WholeBody>, Rejection> {
+        let mut said = headers.get_all(CONTENT_ENCODING).iter();
+        let coding = match (said.next(), said.next()) {
+            (None, _) => return Ok(None),
+            (Some(only), None) => Coding::of(&String::from_utf8_lossy(only.as_bytes())),
+            (Some(_), Some(_)) => Err(InvalidCoding::Unknown("several".to_owned())),
+        };
+        let Some(coding) = coding.map_err(not_decoded)? else { return Ok(None) };
+        let room = if max > LARGE { Some(self.take_room(max)?) } else { None };
+        let mut decoding = Decoding::new(coding, max);
+        let decoded = decoding.push(body).and_then(|()| decoding.finish()).map_err(not_decoded)?;
+        Ok(Some(WholeBody { bytes: decoded.into(), _room: room }))
+    }
+
     fn take_room(&self, bytes: u64) -> Result<OwnedSemaphorePermit, Rejection> {
         let units = u32::try_from(bytes / UNIT + 1).unwrap_or(u32::MAX).min(self.units);
         Arc::clone(&self.room).try_acquire_many_owned(units).map_err(|_| {
@@ -107,6 +129,15 @@ async fn drain(mut body: Incoming) {
 fn too_large(max: u64) -> Rejection {
     let detail = format!("the body is larger than {}, the most that this flow takes", ByteSize(max));
     Rejection::new(413, trigger::BODY_TOO_LARGE, detail).closing()
+}
+
+fn not_decoded(invalid: InvalidCoding) -> Rejection {
+    let status = match &invalid {
+        InvalidCoding::TooLarge { max } => return too_large(*max),
+        InvalidCoding::Unknown(_) => 415,
+        InvalidCoding::CutOff | InvalidCoding::Broken(_) => 400,
+    };
+    Rejection::new(status, trigger::UNACCEPTABLE_PAYLOAD, format!("the body cannot be read: {invalid}"))
 }
 
 fn late() -> Rejection {

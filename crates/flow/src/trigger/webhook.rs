@@ -113,6 +113,8 @@ fn read(hooks: &Hooks, route: &Route, head: &Parts, body: &[u8], trace: Trace) -
     if let Some(challenger) = challenger {
         return challenger.answer(&sent, &route.verifier, now).map(Read::Answered);
     }
+    let decoded = hooks.bodies.decode(&head.headers, body, route.body_max)?;
+    let body = decoded.as_ref().map_or(body, |decoded| &decoded.bytes);
     let payload = payload::parse(&head.headers, body).map_err(Rejection::unacceptable)?;
     if !route.is_wanted(&sent, &payload, now)? {
         return Ok(Read::Answered(reply::ignored()));

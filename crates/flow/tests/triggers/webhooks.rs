@@ -1,8 +1,11 @@
+use std::io::Write as _;
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
@@ -173,6 +176,46 @@ async fn a_body_without_end_is_refused_at_the_limit_and_half_a_body_is_none() {
         check_refused(&answer, 400, "SNW-4006");
     }
     assert!(world.runs("open").await.is_empty());
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_compressed_delivery_is_read_and_a_bomb_is_not() {
+    let world = World::with(FLOWS).await;
+    let coded = [("content-encoding", "gzip")];
+    let body = gzip(br#"{"id":"packed","stage":"won"}"#);
+    assert_eq!(world.post("/hooks/open/door", &coded, body.as_slice()).await.status, 202);
+    assert_eq!(world.payloads("open", 1).await[0]["id"], "packed");
+
+    let bomb = gzip(&vec![b' '; 20_000_000]);
+    check_refused(&world.post("/hooks/open/door", &coded, bomb.as_slice()).await, 413, "SNW-4005");
+    let half = &body[..body.len() / 2];
+    let broken = world.post("/hooks/open/door", &coded, half).await;
+    check_refused(&broken, 400, "SNW-4001");
+    assert!(broken.body.contains("it is compressed, and ends in the middle"), "{broken:?}");
+    let other = world.post("/hooks/open/door", &[("content-encoding", "br")], "x").await;
+    check_refused(&other, 415, "SNW-4001");
+    assert!(other.body.contains("it is encoded as `br`; `gzip` and `deflate` are understood"), "{other:?}");
+    assert_eq!(world.runs("open").await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signature_is_over_what_was_sent_compressed_or_not() {
+    let world = World::with(FLOWS).await;
+    let body = gzip(br#"{"type":"deal.updated","id":1}"#);
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, b"new-secret"), &body);
+    let digits: Vec<String> = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let signature = format!("sha256={}", digits.concat());
+    let headers = [("content-encoding", "gzip"), ("x-sig", &signature)];
+    assert_eq!(world.post("/hooks/signed", &headers, body.as_slice()).await.status, 202);
+    // A bomb of somebody who cannot sign is not even opened.
+    let bomb = gzip(&vec![b' '; 20_000_000]);
+    check_refused(&world.post("/hooks/signed", &headers, bomb.as_slice()).await, 401, "SNW-4010");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -97,10 +97,11 @@ impl BodyReader {
             (Some(only), None) => Coding::of(&String::from_utf8_lossy(only.as_bytes())),
             (Some(_), Some(_)) => Err(InvalidCoding::Unknown("several".to_owned())),
         };
-        let Some(coding) = coding.map_err(not_decoded)? else { return Ok(None) };
+        let Some(coding) = coding.map_err(|invalid| not_decoded(&invalid))? else { return Ok(None) };
         let room = if max > LARGE { Some(self.take_room(max)?) } else { None };
         let mut decoding = Decoding::new(coding, max);
-        let decoded = decoding.push(body).and_then(|()| decoding.finish()).map_err(not_decoded)?;
+        let decoded =
+            decoding.push(body).and_then(|()| decoding.finish()).map_err(|invalid| not_decoded(&invalid))?;
         Ok(Some(WholeBody { bytes: decoded.into(), _room: room }))
     }
 
@@ -131,8 +132,8 @@ fn too_large(max: u64) -> Rejection {
     Rejection::new(413, trigger::BODY_TOO_LARGE, detail).closing()
 }
 
-fn not_decoded(invalid: InvalidCoding) -> Rejection {
-    let status = match &invalid {
+fn not_decoded(invalid: &InvalidCoding) -> Rejection {
+    let status = match invalid {
         InvalidCoding::TooLarge { max } => return too_large(*max),
         InvalidCoding::Unknown(_) => 415,
         InvalidCoding::CutOff | InvalidCoding::Broken(_) => 400,

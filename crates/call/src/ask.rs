@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use sinew_connect::auth::Credential;
-use sinew_connect::transport::{Ask, Piece, SqlAsk, TransportError, TransportErrorKind as Kind};
+use sinew_connect::transport::{Ask, MailAsk, Piece, SqlAsk, TransportError, TransportErrorKind as Kind};
 use sinew_connect::{DialError, Limits, SendError};
 use sinew_contract::wire::Fields;
 use sinew_diag::Code;
 use sinew_diag::codes::call as codes;
 use sinew_model::{
-    Binding, Connection, DriftPolicy, Effect, Failure, Idempotency, Operation, Reason, SqlBinding,
+    Binding, Connection, DriftPolicy, Effect, Failure, Idempotency, MailBinding, Operation, Reason,
+    SqlBinding,
 };
 use sinew_stdx::Json;
 use tokio::time::Instant;
@@ -57,9 +58,19 @@ pub(crate) fn no_client(shown: &str, why: &str) -> Failure {
 pub(crate) fn form(plan: &AskPlan, call: &CallRequest) -> Result<Ask, Failure> {
     check_contract(&plan.operation, &plan.shown, &call.input)?;
     match &plan.operation.binding {
+        Binding::Mail(letter) => Ok(mail(plan, letter, call)),
         Binding::Sql(statement) => sql(plan, statement, call),
         Binding::Http(_) => Err(no_client(&plan.shown, "it is an HTTP request")),
     }
+}
+
+/// A letter. What it says is its transport's business.
+fn mail(plan: &AskPlan, letter: &Arc<MailBinding>, call: &CallRequest) -> Ask {
+    let key = match &plan.operation.idempotency {
+        Idempotency::Key { .. } => call.idempotency_key.clone(),
+        Idempotency::Natural | Idempotency::None => None,
+    };
+    Ask::Mail(MailAsk { binding: Arc::clone(letter), input: call.input.clone(), key })
 }
 
 /// A statement with a value for each of its parameters.
@@ -89,7 +100,7 @@ pub(crate) async fn perform(
     plan: &AskPlan,
     ask: &Ask,
     credential: &Credential,
-    aim: Aim<'_>,
+    aim: &mut Aim<'_>,
     until: Instant,
 ) -> Result<Told, TransportError> {
     let client = match &state.system {
@@ -108,14 +119,14 @@ pub(crate) async fn perform(
     if let Some(mut before) = reading.take()
         && let Some(piece) = before.next(&limits).await?
     {
-        *reading = piece.next.is_some().then_some(before);
+        **reading = piece.next.is_some().then_some(before);
         return Ok(bit_of(plan, piece));
     }
     let page = page.get() as usize;
-    let mut anew = client.read(ask, login, &limits, from, page).await?;
+    let mut anew = client.read(ask, login, &limits, *from, page).await?;
     let given_up = || TransportError::new(Kind::Lost, "the answer ended before its first piece");
     let piece = anew.next(&limits).await?.ok_or_else(given_up)?;
-    *reading = piece.next.is_some().then_some(anew);
+    **reading = piece.next.is_some().then_some(anew);
     Ok(bit_of(plan, piece))
 }
 

@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 
 use http::{StatusCode, Uri};
 use sinew_connect::auth::Credential;
-use sinew_connect::transport::{Ask, Reader, TransportErrorKind};
+use sinew_connect::transport::{Ask, Reader, TransportError, TransportErrorKind};
 use sinew_diag::codes::call as codes;
 use sinew_model::{Attempt, Failure, Reason};
 use sinew_stdx::{Json, Timestamp};
@@ -154,7 +154,7 @@ impl Stages<'_> {
             (Plan::Http(plan), Formed::Http(formed)) => {
                 self.over_http(plan, formed, logged_in, permit, trail).await
             }
-            (plan, formed) => self.over_transport(plan, formed, &logged_in, aim, trail).await,
+            (plan, formed) => self.over_transport(plan, formed, logged_in, aim, trail).await,
         };
         self.settle(pass, outcome.as_ref().err());
         outcome
@@ -221,14 +221,28 @@ impl Stages<'_> {
         &self,
         plan: &Plan,
         formed: Formed,
-        logged_in: &LoggedIn,
-        aim: Aim<'_>,
+        mut logged_in: LoggedIn,
+        mut aim: Aim<'_>,
         trail: &mut Trail,
     ) -> Result<Answer, Failure> {
         let (Plan::Ask(plan), Formed::Ask(ask)) = (plan, &formed) else {
             return Err(ask::no_client(plan.shown(), "it is called by another transport"));
         };
-        let asked = ask::perform(self.state, plan, ask, &logged_in.credential, aim, self.deadline()).await;
+        let refuses = |asked: &Result<_, TransportError>, logged_in: &LoggedIn| {
+            asked.as_ref().is_err_and(|error| error.kind == TransportErrorKind::Login)
+                && authenticate::refused(self.state, logged_in)
+        };
+        let until = self.deadline();
+        let mut asked = ask::perform(self.state, plan, ask, &logged_in.credential, &mut aim, until).await;
+        // A token may have been taken back before it ended; whoever is refused has done nothing yet.
+        if refuses(&asked, &logged_in) {
+            let anew = self.log_in().await?;
+            trail.used.refused.push(std::mem::replace(&mut logged_in, anew).credential);
+            trail.used.present = Some(Arc::clone(&logged_in.credential));
+            let until = self.deadline();
+            asked = ask::perform(self.state, plan, ask, &logged_in.credential, &mut aim, until).await;
+            refuses(&asked, &logged_in);
+        }
         let outcome = match asked {
             Ok(bit) => {
                 trail.sent = true;
@@ -238,9 +252,6 @@ impl Stages<'_> {
             Err(error) => {
                 trail.sent = ask::was_asked(&error);
                 trail.told = error.code.is_some().then(|| error.to_string());
-                if error.kind == TransportErrorKind::Login {
-                    authenticate::refused(self.state, logged_in);
-                }
                 Err(ask::failure(plan, &error))
             }
         };

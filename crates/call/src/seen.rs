@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use sinew_connect::auth::Credential;
-use sinew_connect::transport::{Ask, SqlAsk};
+use sinew_connect::transport::{Ask, MailAsk, SqlAsk};
 use sinew_model::SeenMessage;
 use sinew_stdx::Json;
 
@@ -34,7 +34,10 @@ fn reply_line(reply: &Reply) -> Arc<str> {
 
 /// What another transport was asked: the statement, and if `whole` its values.
 pub(crate) fn ask(ask: &Ask, masker: &Masker, whole: bool) -> SeenMessage {
-    let Ask::Sql(SqlAsk { statement, values, .. }) = ask;
+    let (statement, values) = match ask {
+        Ask::Sql(SqlAsk { statement, values, .. }) => (statement, values),
+        Ask::Mail(ask) => return mail(ask, masker, whole),
+    };
     let line = masker.body(statement.in_one_line().as_bytes(), LINE_SHOWN).into();
     if !whole || values.is_empty() {
         return line_only(line);
@@ -42,6 +45,15 @@ pub(crate) fn ask(ask: &Ask, masker: &Masker, whole: bool) -> SeenMessage {
     let fields = statement.parameters.iter().map(|parameter| &*parameter.field);
     let values = Json::object(fields.zip(values));
     SeenMessage { line, headers: Vec::new(), body: body(values.as_bytes(), masker) }
+}
+
+/// A letter: whom it goes to, and if `whole` what it says.
+fn mail(ask: &MailAsk, masker: &Masker, whole: bool) -> SeenMessage {
+    let line = masker.text(&ask.binding.reached()).into();
+    if !whole {
+        return line_only(line);
+    }
+    SeenMessage { line, headers: Vec::new(), body: body(ask.input.as_bytes(), masker) }
 }
 
 /// A message of which only the line is kept.

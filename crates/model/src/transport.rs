@@ -8,6 +8,8 @@ pub enum Transport {
     Http,
     /// PostgreSQL.
     Postgres,
+    /// Mail by SMTP.
+    Smtp,
 }
 
 /// What is fixed of a transport.
@@ -83,6 +85,15 @@ static POSTGRES: Facts = Facts {
     takes: user_or_nobody,
 };
 
+static SMTP: Facts = Facts {
+    schemes: &[scheme("smtp", 587, SchemeTls::Agreed), scheme("smtps", 465, SchemeTls::Always)],
+    family: Family::Mail,
+    path: UrlPath::None,
+    example: "smtp://smtp.example.com:587",
+    logins: "`basic` with a user name, `bearer`, `oauth2` or `none`",
+    takes: |auth| user_or_nobody(auth) || matches!(auth, Auth::Bearer(_) | Auth::OAuth2(_)),
+};
+
 /// A user name with a password, or nobody.
 fn user_or_nobody(auth: &Auth) -> bool {
     matches!(auth, Auth::None | Auth::Basic(BasicLogin::User { .. }))
@@ -94,6 +105,7 @@ impl Transport {
         match self {
             Self::Http => &HTTP,
             Self::Postgres => &POSTGRES,
+            Self::Smtp => &SMTP,
         }
     }
 

@@ -7,7 +7,7 @@ use sinew_model::BasicLogin;
 use sinew_vault::Secret;
 use zeroize::Zeroizing;
 
-use super::{AuthError, Credential, Login, Resolve, masks};
+use super::{AuthError, Credential, Login, Proof, Resolve, masks};
 
 /// HTTP Basic (RFC 7617).
 pub(super) fn credential(login: &BasicLogin, resolve: Resolve<'_>) -> Result<Credential, AuthError> {
@@ -18,7 +18,11 @@ pub(super) fn credential(login: &BasicLogin, resolve: Resolve<'_>) -> Result<Cre
                 return Err(AuthError::ColonInUserName);
             }
             let password = resolve(password)?;
-            log_in = Some(Login { user: Arc::clone(username), password: password.clone() });
+            log_in = Some(Login {
+                user: Arc::clone(username),
+                password: password.clone(),
+                proof: Proof::Password,
+            });
             (pair(username, password.expose()), vec![password])
         }
         BasicLogin::Key { key, password } => {

@@ -93,13 +93,24 @@ pub struct Credential {
     pub masks: Vec<Secret>,
 }
 
-/// A user name and its password.
+/// A user name and its password, or a token.
 #[derive(Clone, Debug)]
 pub struct Login {
-    /// The user name.
+    /// The user name; empty if there is a token, which knows whose it is.
     pub user: Arc<str>,
-    /// The password.
+    /// The password, or the token.
     pub password: Secret,
+    /// Which of them.
+    pub proof: Proof,
+}
+
+/// What somebody logs in by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// A password.
+    Password,
+    /// A bearer token.
+    Token,
 }
 
 /// Where a credential goes.

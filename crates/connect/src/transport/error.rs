@@ -59,6 +59,11 @@ impl TransportError {
         Self { kind, may_have_taken_effect: false, code: None, words: words.into(), retry_after: None }
     }
 
+    /// It was asked for what only another transport does.
+    pub(super) fn foreign() -> Self {
+        Self::new(TransportErrorKind::Unfit, "this is nothing that the system understands")
+    }
+
     /// The same, under the system's own code.
     pub fn code(mut self, code: impl Into<String>) -> Self {
         self.code = Some(code.into());

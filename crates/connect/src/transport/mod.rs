@@ -12,13 +12,15 @@ mod postgres;
 mod reading;
 mod rows;
 mod sessions;
+#[cfg(feature = "smtp")]
+mod smtp;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sinew_model::{Egress, SqlBinding, TlsMode, Transport};
+use sinew_model::{Egress, MailBinding, SqlBinding, TlsMode, Transport};
 use sinew_stdx::Json;
 
 use crate::auth::Login;
@@ -48,8 +50,21 @@ pub struct ClientOptions {
 /// What is asked of a system, ready to go out.
 #[derive(Clone, Debug)]
 pub enum Ask {
+    /// A letter.
+    Mail(MailAsk),
     /// A statement.
     Sql(SqlAsk),
+}
+
+/// A letter with what it says.
+#[derive(Clone, Debug)]
+pub struct MailAsk {
+    /// What is fixed of it.
+    pub binding: Arc<MailBinding>,
+    /// What is said by its caller.
+    pub input: Json,
+    /// By what it is recognised if it comes again.
+    pub key: Option<Arc<str>>,
 }
 
 /// A statement with its values.
@@ -133,12 +148,19 @@ pub fn open(transport: Transport, options: &ClientOptions) -> Result<Option<Arc<
         }
         #[cfg(not(feature = "postgres"))]
         Transport::Postgres => Err(NotOpened::NotBuilt("PostgreSQL")),
+        #[cfg(feature = "smtp")]
+        Transport::Smtp => Ok(Some(Arc::new(smtp::Smtp::new(Place::of(transport, options)?, options)))),
+        #[cfg(not(feature = "smtp"))]
+        Transport::Smtp => Err(NotOpened::NotBuilt("SMTP")),
     }
 }
 
 /// Where a system is, cut from its URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "no transport is built that needs it"))]
+#[cfg_attr(
+    not(any(feature = "postgres", feature = "smtp")),
+    expect(dead_code, reason = "no transport is built that needs it")
+)]
 pub(crate) struct Place {
     pub(crate) scheme: &'static sinew_model::Scheme,
     pub(crate) host: String,

@@ -43,7 +43,7 @@ impl Delivery {
         trust: Trust,
         seed: u64,
     ) -> Self {
-        let outside = Arc::new(Outside { secrets, clock, tls: Tls::new(trust.clone()), trust });
+        let outside = Arc::new(Outside { secrets, clock, tls: Tls::new(trust) });
         Self { outside, random: Random::seeded(seed), queues: BTreeMap::new() }
     }
 

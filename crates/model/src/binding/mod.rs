@@ -3,14 +3,19 @@
 //! A new family is a file here, a variant of [`Binding`] and [`Family`], and its fields in `read::binding`.
 
 mod http;
+mod mail;
 mod sql;
 
 pub use http::{BodyKind, BodyPart, HttpBinding, Parameter, ParameterLocation};
+pub use mail::MailBinding;
+pub(crate) use mail::check_mailbox;
 pub use sql::{Dialect, SqlAnswer, SqlBinding, SqlParameter, SqlPiece};
 pub(crate) use sql::{SqlError, parse as parse_sql};
 
 use std::borrow::Cow;
 use std::sync::Arc;
+
+use sinew_contract::Schema;
 
 use crate::description::wsdl;
 
@@ -19,6 +24,8 @@ use crate::description::wsdl;
 pub enum Binding {
     /// An HTTP request.
     Http(HttpBinding),
+    /// A letter.
+    Mail(Arc<MailBinding>),
     /// A statement of a database.
     Sql(Arc<SqlBinding>),
 }
@@ -28,6 +35,8 @@ pub enum Binding {
 pub enum Family {
     /// HTTP requests.
     Http,
+    /// Letters.
+    Mail,
     /// Statements.
     Sql,
 }
@@ -37,6 +46,7 @@ impl Binding {
     pub fn family(&self) -> Family {
         match self {
             Self::Http(_) => Family::Http,
+            Self::Mail(_) => Family::Mail,
             Self::Sql(_) => Family::Sql,
         }
     }
@@ -45,7 +55,7 @@ impl Binding {
     pub fn as_http(&self) -> Option<&HttpBinding> {
         match self {
             Self::Http(http) => Some(http),
-            Self::Sql(_) => None,
+            Self::Mail(_) | Self::Sql(_) => None,
         }
     }
 
@@ -53,6 +63,7 @@ impl Binding {
     pub fn takes(&self, field: &str) -> bool {
         match self {
             Self::Http(http) => http.takes(field),
+            Self::Mail(mail) => mail.takes(field),
             Self::Sql(sql) => sql.parameter(field).is_some(),
         }
     }
@@ -61,7 +72,16 @@ impl Binding {
     pub fn required(&self) -> Vec<&str> {
         match self {
             Self::Http(http) => http.parameters.iter().filter(|p| p.required).map(|p| &*p.field).collect(),
+            Self::Mail(mail) => mail.required().collect(),
             Self::Sql(sql) => sql.parameters.iter().filter(|p| p.required).map(|p| &*p.field).collect(),
+        }
+    }
+
+    /// The schema of what it takes, where that does not depend on its author.
+    pub(crate) fn schema(&self) -> Option<Schema> {
+        match self {
+            Self::Mail(mail) => mail.schema(),
+            Self::Http(_) | Self::Sql(_) => None,
         }
     }
 
@@ -72,6 +92,7 @@ impl Binding {
                 Cow::Owned(wsdl::reached(codec.operation()))
             }
             Self::Http(http) => Cow::Owned(format!("{} {}", http.method, http.path)),
+            Self::Mail(mail) => mail.reached(),
             Self::Sql(sql) => Cow::Owned(sql.in_one_line()),
         }
     }

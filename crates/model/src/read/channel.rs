@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use sinew_diag::{Diagnostic, codes::config};
 
+use crate::binding::check_mailbox;
 use crate::raw::Node;
 use crate::shape::{
     CHANNEL_NAME, Record, Resource, Shape, Words, default, one_of, optional, required, words,
@@ -145,7 +146,7 @@ fn email(email: Fields<'_>, reader: &mut Reader<'_>) -> Option<ChannelKind> {
         reader.error(config::INVALID_VALUE, "`tls: none` to a public address", email.place("tls"));
     }
     for node in email.node("from").into_iter().chain(email.items("to")) {
-        if node.text().is_some_and(|address| !is_address(address)) {
+        if node.text().is_some_and(|address| check_mailbox(address).is_err()) {
             reader.error(config::INVALID_VALUE, "not an e-mail address", node.place.clone());
         }
     }
@@ -179,12 +180,4 @@ fn is_public(address: IpAddr) -> bool {
         IpAddr::V4(v4) => !(v4.is_loopback() || v4.is_private() || v4.is_link_local()),
         IpAddr::V6(v6) => !(v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local()),
     }
-}
-
-/// Something before and after one `@`; what is right beyond that, the mail server knows.
-fn is_address(text: &str) -> bool {
-    let bare = text.rsplit_once('<').map_or(text, |(_, rest)| rest.trim_end_matches('>'));
-    bare.split_once('@').is_some_and(|(user, host)| {
-        !user.is_empty() && !host.is_empty() && !host.contains('@') && !bare.contains(char::is_whitespace)
-    })
 }

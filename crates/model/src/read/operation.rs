@@ -30,7 +30,7 @@ pub(crate) static OPERATION: Record = Record {
             one_of("patch", PATH, "PATCH this path; a `write` with a JSON body."),
             one_of("delete", PATH, "DELETE this path; `destructive`, without a body, may be repeated."),
         ],
-        binding::FIELDS[0],
+        binding::FIELDS,
         HABITS,
         &[
             optional("query", Shape::List(&Shape::Name(&FIELD)), "Input fields that go into the query.")
@@ -255,8 +255,8 @@ pub(crate) fn read(
         effect,
         idempotency: idempotency(fields, effect, &bound.binding, key_header)?,
         probe: None,
+        input: input.or_else(|| bound.binding.schema()),
         binding: bound.binding,
-        input,
         output,
         pagination: pagination.flatten().or(bound.pagination),
         deadline: fields.duration("deadline"),

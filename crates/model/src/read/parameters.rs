@@ -129,6 +129,7 @@ pub(crate) fn check_carrier(operation: &Operation, fields: Fields<'_>, reader: &
 fn where_to_put(binding: &Binding, field: &str) -> String {
     match binding {
         Binding::Http(_) => format!("list it: `query: [{field}]`, or under `headers`, or say `body: json`"),
+        Binding::Mail(mail) => format!("a letter takes {}", mail.fields().collect::<Vec<_>>().join(", ")),
         Binding::Sql(_) => format!("write it where the statement needs it: `:{field}`"),
     }
 }

@@ -53,6 +53,7 @@ impl Record {
 }
 
 /// A field of a record.
+#[derive(Clone, Copy)]
 pub(crate) struct Field {
     pub(crate) name: &'static str,
     pub(crate) shape: Shape,

@@ -47,8 +47,8 @@ impl Client for Postgres {
         login: Option<&'a Login>,
         limits: &'a Limits,
     ) -> Pending<'a, Result<Told, TransportError>> {
-        let Ask::Sql(ask) = ask;
         Box::pin(async move {
+            let Ask::Sql(ask) = ask else { return Err(TransportError::foreign()) };
             let session = self.server.session(ask.reads, login, limits.until).await?;
             let prepared = prepare(&session, ask, limits).await?;
             let answer_max = self.server.answer_max;
@@ -77,8 +77,8 @@ impl Client for Postgres {
         from: Option<&'a Json>,
         page: usize,
     ) -> Pending<'a, Result<Box<dyn Reader>, TransportError>> {
-        let Ask::Sql(ask) = ask;
         Box::pin(async move {
+            let Ask::Sql(ask) = ask else { return Err(TransportError::foreign()) };
             let slicer = Slicer::new(from, page, self.server.answer_max)?;
             let session = self.server.session(ask.reads, login, limits.until).await?;
             let prepared = prepare(&session, ask, limits).await?;

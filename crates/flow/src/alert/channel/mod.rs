@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sinew_call::Clock;
-use sinew_connect::{Tls, Trust};
+use sinew_connect::Tls;
 use sinew_model::{AlertChannel, ChannelKind};
 use sinew_vault::{SecretError, SecretSource};
 
@@ -26,8 +26,6 @@ pub(crate) struct Outside {
     pub(crate) secrets: Arc<dyn SecretSource>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tls: Tls,
-    /// What `tls` trusts, for channels that speak TLS by themselves.
-    pub(crate) trust: Trust,
 }
 
 /// Why a message did not arrive.

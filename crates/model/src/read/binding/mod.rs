@@ -3,6 +3,7 @@
 //! A new family is a file with `FIELDS` and `read`, and one line in [`families!`] below. HTTP requests, which have many
 //! fields, are read in `read::operation`.
 
+mod mail;
 mod sql;
 
 use std::sync::Arc;
@@ -42,10 +43,26 @@ pub(super) struct Binder<'a, 'r, 'k> {
 /// Reads a binding.
 type ReadBinding = fn(&mut Binder<'_, '_, '_>) -> Option<Bound>;
 
+/// Fields of several lists in one.
+const fn all_of<const LISTS: usize, const FIELDS: usize>(lists: [&[Field]; LISTS]) -> [Field; FIELDS] {
+    let mut all = [lists[0][0]; FIELDS];
+    let (mut list, mut at) = (0, 0);
+    while list < LISTS {
+        let mut field = 0;
+        while field < lists[list].len() {
+            all[at] = lists[list][field];
+            (field, at) = (field + 1, at + 1);
+        }
+        list += 1;
+    }
+    assert!(at == FIELDS);
+    all
+}
+
 macro_rules! families {
     ($($module:ident $family:ident)+) => {
         /// The fields by which operations say what they become, HTTP's left out.
-        pub(super) const FIELDS: &[&[Field]] = &[$($module::FIELDS),+];
+        pub(super) const FIELDS: &[Field] = &all_of::<_, { 0 $(+ $module::FIELDS.len())+ }>([$($module::FIELDS),+]);
         static FAMILIES: &[(&[Field], Family, ReadBinding)] =
             &[$(($module::FIELDS, Family::$family, $module::read)),+];
     };
@@ -53,12 +70,14 @@ macro_rules! families {
 
 // Every family besides HTTP.
 families! {
+    mail Mail
     sql Sql
 }
 
 words!(Transport {
     Http = "http", "HTTP";
     Postgres = "postgres", "PostgreSQL";
+    Smtp = "smtp", "mail by SMTP";
 });
 
 /// The family of bindings that a field of an operation tells.

@@ -94,7 +94,7 @@ pub(super) fn read(binder: &mut Binder<'_, '_, '_>) -> Option<Bound> {
 
 fn dialect_of(transport: Transport) -> Dialect {
     match transport {
-        Transport::Http | Transport::Postgres => Dialect::Postgres,
+        Transport::Http | Transport::Postgres | Transport::Smtp => Dialect::Postgres,
     }
 }
 

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 use std::fmt::Write as _;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -23,8 +23,8 @@ fn canary(place: &str) -> String {
     format!("Canary+{place}/7f3a9c\"&x")
 }
 
-const PLACES: [&str; 9] =
-    ["environment", "file", "vault", "staged", "basic", "query", "soap", "hook", "slack"];
+const PLACES: [&str; 10] =
+    ["environment", "file", "vault", "staged", "basic", "query", "soap", "mail", "hook", "slack"];
 
 /// A web service with one operation, to whose messages the password is added.
 const SERVICE: &str = r#"<definitions xmlns="http://schemas.xmlsoap.org/wsdl/" xmlns:s="http://schemas.xmlsoap.org/wsdl/soap/" xmlns:t="urn:t"
@@ -55,7 +55,28 @@ fn parrot() -> SocketAddr {
     address
 }
 
-fn project(parrot: SocketAddr) -> String {
+/// A mail server that says no and repeats what it was told.
+fn mail_parrot() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            let Ok(listening) = stream.try_clone() else { continue };
+            let _ = stream.write_all(b"220 hello\r\n");
+            for line in BufReader::new(listening).lines().map_while(Result::ok) {
+                let answer = match line.as_str() {
+                    greeting if greeting.starts_with("EHLO") => "250-hello\r\n250 AUTH PLAIN".to_owned(),
+                    line => format!("535 5.7.8 no, and you said {line}"),
+                };
+                let _ = stream.write_all(format!("{answer}\r\n").as_bytes());
+            }
+        }
+    });
+    address
+}
+
+fn project(parrot: SocketAddr, mail: SocketAddr) -> String {
     let owner = "owner: { team: t, contact: t@example.com, runbook: r.md }";
     let mut text = "kind: Connector\nname: any\nversion: 1\noperations:\n  get: { get: /items }\n  put: { post: /items }\n\
         ---\nkind: Connector\nname: service\nversion: 1\nwsdl: service.wsdl\n"
@@ -77,6 +98,13 @@ fn project(parrot: SocketAddr) -> String {
              trigger: manual\non_dead: {{ alert: [ops] }}\nsteps:\n  - a: {{ call: {name}.{operation}, retry: {{ attempts: 2, base: 10ms, max: 20ms }} }}\n"
         );
     }
+    let _ = write!(
+        text,
+        "---\nkind: Connector\nname: post\nversion: 1\ntransport: smtp\noperations:\n  send: {{ mail: {{ from: a@b.example, to: c@d.example }} }}\n\
+         ---\nkind: Connection\nname: mail\nconnector: post@1\n{owner}\nbase_url: smtp://{mail}\nauth: {{ basic: {{ username: u, password: secret:in/mail }} }}\n\
+         access: write\negress: {{ allow: [loopback] }}\ntls: {{ mode: none }}\n---\nkind: Flow\nname: use-mail\n{owner}\ntrigger: manual\n\
+         steps:\n  - a: {{ call: mail.send, with: {{ subject: '\"s\"', text: '\"t\"' }} }}\n"
+    );
     let _ = write!(
         text,
         "---\nkind: Connection\nname: idp\nconnector: any@1\n{owner}\nbase_url: ${{SANDBOX_URL}}/idp\nauth:\n  oauth2:\n    grant: authorization_code\n    \
@@ -112,9 +140,10 @@ fn search(place: &str, bytes: &[u8]) {
         let canary = canary(planted);
         let url = canary.replace('+', "%2B").replace('/', "%2F").replace('"', "%22").replace('&', "%26");
         let pair = BASE64_STANDARD.encode(format!("u:{canary}"));
+        let plain = BASE64_STANDARD.encode(format!("\0u\0{canary}"));
         let json = canary.replace('"', "\\\"");
         let again = json.replace('\\', "\\\\").replace('"', "\\\"");
-        for form in [&canary, &url, &pair, &json, &again, &"7f3a9c".to_owned()] {
+        for form in [&canary, &url, &pair, &plain, &json, &again, &"7f3a9c".to_owned()] {
             let found = text.find(form.as_str());
             assert!(
                 found.is_none(),
@@ -149,11 +178,11 @@ fn no_planted_secret_shows_anywhere() {
     let sandbox = Http::new(vendors.url(), None);
     let projects = folder.path().join("project");
     std::fs::create_dir_all(&projects).unwrap();
-    std::fs::write(projects.join("p.yaml"), project(parrot())).unwrap();
+    std::fs::write(projects.join("p.yaml"), project(parrot(), mail_parrot())).unwrap();
     std::fs::write(projects.join("service.wsdl"), SERVICE).unwrap();
     let kept = folder.path().join("secrets/in");
     std::fs::create_dir_all(&kept).unwrap();
-    for name in ["file", "query", "basic", "soap"] {
+    for name in ["file", "query", "basic", "soap", "mail"] {
         std::fs::write(kept.join(name), canary(name)).unwrap();
         std::fs::set_permissions(kept.join(name), std::fs::Permissions::from_mode(0o600)).unwrap();
     }
@@ -193,7 +222,7 @@ fn drive(server: &Server, sandbox: &Http) {
     assert_eq!(again.status, 400, "{again:?}");
     let mut runs = Vec::new();
     let run = |flow: &str| control.post("/v1/runs", &json!({ "flow": flow })).run().expect("a run");
-    for name in ["environment", "file", "vault", "basic", "query", "soap", "client", "idp"] {
+    for name in ["environment", "file", "vault", "basic", "query", "soap", "mail", "client", "idp"] {
         runs.push(run(&format!("use-{name}")));
     }
     ended(server, &runs);
@@ -208,7 +237,7 @@ fn drive(server: &Server, sandbox: &Http) {
     hooks.post("/hooks/hooked", &json!({ "a": 1 }));
     hooks.post_bytes("/hooks/hooked", b"{", &[("webhook-signature", "v1,nonsense"), ("webhook-id", "1")]);
     // A URL with a password in it is refused, without being shown.
-    let bad = project("127.0.0.1:9".parse().unwrap()).replacen(
+    let bad = project("127.0.0.1:9".parse().unwrap(), "127.0.0.1:9".parse().unwrap()).replacen(
         "base_url: http://",
         &format!("base_url: http://u:{}@", canary("vault").replace(['"', '/'], "")),
         1,

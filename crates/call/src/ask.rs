@@ -1,5 +1,7 @@
 //! What is called by another transport than HTTP: its second, third and fourth stage.
 
+mod command;
+
 use std::sync::Arc;
 
 use sinew_connect::auth::Credential;
@@ -60,6 +62,7 @@ pub(crate) fn form(plan: &AskPlan, call: &CallRequest) -> Result<Ask, Failure> {
     match &plan.operation.binding {
         Binding::Mail(letter) => Ok(mail(plan, letter, call)),
         Binding::Sql(statement) => sql(plan, statement, call),
+        Binding::Command(binding) => command::form(plan, binding, call),
         Binding::Http(_) => Err(no_client(&plan.shown, "it is an HTTP request")),
     }
 }

@@ -34,9 +34,17 @@ fn reply_line(reply: &Reply) -> Arc<str> {
 
 /// What another transport was asked: the statement, and if `whole` its values.
 pub(crate) fn ask(ask: &Ask, masker: &Masker, whole: bool) -> SeenMessage {
-    let (statement, values) = match ask {
-        Ask::Sql(SqlAsk { statement, values, .. }) => (statement, values),
+    let SqlAsk { statement, values, .. } = match ask {
+        Ask::Sql(ask) => ask,
         Ask::Mail(ask) => return mail(ask, masker, whole),
+        Ask::Command(ask) if !whole => {
+            return line_only(masker.body(ask.command.to_string().as_bytes(), LINE_SHOWN).into());
+        }
+        Ask::Command(ask) => {
+            let line = masker.body(ask.command.to_string().as_bytes(), LINE_SHOWN).into();
+            let words = masker.body(Json::of(&ask.words).as_bytes(), BODY_SHOWN).into();
+            return SeenMessage { line, headers: Vec::new(), body: Some(words) };
+        }
     };
     let line = masker.body(statement.in_one_line().as_bytes(), LINE_SHOWN).into();
     if !whole || values.is_empty() {

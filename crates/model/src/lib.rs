@@ -38,8 +38,8 @@ pub use auth::{
     SignaturePart, TimestampFormat, TokenExchange, TokenGiven, WsSecurity,
 };
 pub use binding::{
-    Binding, BodyKind, BodyPart, Dialect, Family, HttpBinding, MailBinding, Parameter, ParameterLocation,
-    SqlAnswer, SqlBinding, SqlParameter, SqlPiece,
+    Argument, Binding, BodyKind, BodyPart, CommandBinding, Dialect, Family, HttpBinding, MailBinding,
+    Parameter, ParameterLocation, SqlAnswer, SqlBinding, SqlParameter, SqlPiece, TextPiece,
 };
 pub use channel::{AlertChannel, AlertKind, ChannelKind, EmailTls, UrlOrSecret};
 pub use connection::{Access, AddressKind, Breaker, Connection, Deadlines, Egress, Owner, SecretRef};

@@ -8,6 +8,10 @@ pub enum Transport {
     Http,
     /// PostgreSQL.
     Postgres,
+    /// MySQL and MariaDB.
+    Mysql,
+    /// Redis and what speaks like it.
+    Redis,
     /// Mail by SMTP.
     Smtp,
 }
@@ -59,6 +63,8 @@ pub enum UrlPath {
     Any,
     /// One name: `/orders`. What is named, for people.
     Name(&'static str),
+    /// One name, or nothing. What is named, for people.
+    Optional(&'static str),
     /// Nothing.
     None,
 }
@@ -85,6 +91,24 @@ static POSTGRES: Facts = Facts {
     takes: user_or_nobody,
 };
 
+static MYSQL: Facts = Facts {
+    schemes: &[scheme("mysql", 3306, SchemeTls::Agreed), scheme("mariadb", 3306, SchemeTls::Agreed)],
+    family: Family::Sql,
+    path: UrlPath::Name("the database"),
+    example: "mysql://db.example.com/orders",
+    logins: "`basic` with a user name, or `none`",
+    takes: user_or_nobody,
+};
+
+static REDIS: Facts = Facts {
+    schemes: &[scheme("rediss", 6379, SchemeTls::Always), scheme("redis", 6379, SchemeTls::Never)],
+    family: Family::Command,
+    path: UrlPath::Optional("the number of the database"),
+    example: "rediss://cache.example.com/0",
+    logins: "`basic` with a user name (`default`, where there are only passwords), or `none`",
+    takes: user_or_nobody,
+};
+
 static SMTP: Facts = Facts {
     schemes: &[scheme("smtp", 587, SchemeTls::Agreed), scheme("smtps", 465, SchemeTls::Always)],
     family: Family::Mail,
@@ -105,6 +129,8 @@ impl Transport {
         match self {
             Self::Http => &HTTP,
             Self::Postgres => &POSTGRES,
+            Self::Mysql => &MYSQL,
+            Self::Redis => &REDIS,
             Self::Smtp => &SMTP,
         }
     }

@@ -3,21 +3,25 @@
 //!
 //! A new one is a file with a [`Kind`], and a line in [`ALL`].
 
+mod mariadb;
 mod postgres;
+mod redis;
 mod smtp;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+pub use mariadb::{MARIADB, Mariadb};
 pub use postgres::{POSTGRES, Postgres};
+pub use redis::{REDIS, Redis};
 pub use smtp::{SMTP, Smtp};
 
 use crate::means::missing;
 use crate::{free_port, until};
 
 /// Every kind of server.
-pub static ALL: &[&Kind] = &[&POSTGRES, &SMTP];
+pub static ALL: &[&Kind] = &[&MARIADB, &POSTGRES, &REDIS, &SMTP];
 
 /// How long a server may take to be ready on a busy machine.
 const READY_PATIENCE: Duration = Duration::from_mins(1);

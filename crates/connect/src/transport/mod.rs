@@ -6,10 +6,20 @@
 //!
 //! A new transport is a file with a [`Client`], a cargo feature, and an arm in [`open`].
 
+// What they have in common is of no use to a build that has none of them.
+#![cfg_attr(
+    not(all(feature = "postgres", feature = "mysql", feature = "redis", feature = "smtp")),
+    allow(dead_code, unused)
+)]
+
 mod error;
+#[cfg(feature = "mysql")]
+mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod reading;
+#[cfg(feature = "redis")]
+mod redis;
 mod rows;
 mod sessions;
 #[cfg(feature = "smtp")]
@@ -20,7 +30,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sinew_model::{Egress, MailBinding, SqlBinding, TlsMode, Transport};
+use sinew_model::{CommandBinding, Egress, MailBinding, SqlBinding, TlsMode, Transport};
 use sinew_stdx::Json;
 
 use crate::auth::Login;
@@ -54,6 +64,8 @@ pub enum Ask {
     Mail(MailAsk),
     /// A statement.
     Sql(SqlAsk),
+    /// A command.
+    Command(CommandAsk),
 }
 
 /// A letter with what it says.
@@ -76,6 +88,15 @@ pub struct SqlAsk {
     pub values: Vec<Json>,
     /// It changes nothing, and the database sees to that.
     pub reads: bool,
+}
+
+/// A command with its arguments.
+#[derive(Clone, Debug)]
+pub struct CommandAsk {
+    /// What it was made of.
+    pub command: Arc<CommandBinding>,
+    /// The command, and every argument.
+    pub words: Vec<String>,
 }
 
 /// What a system answered.
@@ -118,7 +139,17 @@ pub trait Client: Send + Sync {
         limits: &'a Limits,
         from: Option<&'a Json>,
         page: usize,
-    ) -> Pending<'a, Result<Box<dyn Reader>, TransportError>>;
+    ) -> Pending<'a, Result<Box<dyn Reader>, TransportError>> {
+        let _ = (ask, login, limits, from, page);
+        Box::pin(async { Err(TransportError::foreign()) })
+    }
+}
+
+/// Bytes as an answer holds them: Base64.
+#[cfg(feature = "redis")]
+fn base64(bytes: &[u8]) -> Json {
+    use base64::Engine as _;
+    Json::string(&base64::engine::general_purpose::STANDARD.encode(bytes))
 }
 
 /// A long answer while it is read. What it holds at the system ends when it is dropped, or not used for a while.
@@ -152,15 +183,19 @@ pub fn open(transport: Transport, options: &ClientOptions) -> Result<Option<Arc<
         Transport::Smtp => Ok(Some(Arc::new(smtp::Smtp::new(Place::of(transport, options)?, options)))),
         #[cfg(not(feature = "smtp"))]
         Transport::Smtp => Err(NotOpened::NotBuilt("SMTP")),
+        #[cfg(feature = "mysql")]
+        Transport::Mysql => Ok(Some(Arc::new(mysql::Mysql::new(Place::of(transport, options)?, options)))),
+        #[cfg(not(feature = "mysql"))]
+        Transport::Mysql => Err(NotOpened::NotBuilt("MySQL")),
+        #[cfg(feature = "redis")]
+        Transport::Redis => Ok(Some(Arc::new(redis::Redis::new(Place::of(transport, options)?, options)))),
+        #[cfg(not(feature = "redis"))]
+        Transport::Redis => Err(NotOpened::NotBuilt("Redis")),
     }
 }
 
 /// Where a system is, cut from its URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(
-    not(any(feature = "postgres", feature = "smtp")),
-    expect(dead_code, reason = "no transport is built that needs it")
-)]
 pub(crate) struct Place {
     pub(crate) scheme: &'static sinew_model::Scheme,
     pub(crate) host: String,

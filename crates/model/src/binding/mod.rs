@@ -2,10 +2,12 @@
 //!
 //! A new family is a file here, a variant of [`Binding`] and [`Family`], and its fields in `read::binding`.
 
+mod command;
 mod http;
 mod mail;
 mod sql;
 
+pub use command::{Argument, CommandBinding, TextPiece};
 pub use http::{BodyKind, BodyPart, HttpBinding, Parameter, ParameterLocation};
 pub use mail::MailBinding;
 pub(crate) use mail::check_mailbox;
@@ -28,6 +30,8 @@ pub enum Binding {
     Mail(Arc<MailBinding>),
     /// A statement of a database.
     Sql(Arc<SqlBinding>),
+    /// A command with its arguments.
+    Command(Arc<CommandBinding>),
 }
 
 /// Bindings of one kind, which several transports may understand.
@@ -39,6 +43,8 @@ pub enum Family {
     Mail,
     /// Statements.
     Sql,
+    /// Commands.
+    Command,
 }
 
 impl Binding {
@@ -48,6 +54,7 @@ impl Binding {
             Self::Http(_) => Family::Http,
             Self::Mail(_) => Family::Mail,
             Self::Sql(_) => Family::Sql,
+            Self::Command(_) => Family::Command,
         }
     }
 
@@ -55,7 +62,7 @@ impl Binding {
     pub fn as_http(&self) -> Option<&HttpBinding> {
         match self {
             Self::Http(http) => Some(http),
-            Self::Mail(_) | Self::Sql(_) => None,
+            Self::Mail(_) | Self::Sql(_) | Self::Command(_) => None,
         }
     }
 
@@ -65,6 +72,7 @@ impl Binding {
             Self::Http(http) => http.takes(field),
             Self::Mail(mail) => mail.takes(field),
             Self::Sql(sql) => sql.parameter(field).is_some(),
+            Self::Command(command) => command.fields().any(|own| **own == *field),
         }
     }
 
@@ -74,6 +82,12 @@ impl Binding {
             Self::Http(http) => http.parameters.iter().filter(|p| p.required).map(|p| &*p.field).collect(),
             Self::Mail(mail) => mail.required().collect(),
             Self::Sql(sql) => sql.parameters.iter().filter(|p| p.required).map(|p| &*p.field).collect(),
+            Self::Command(command) => {
+                let mut fields: Vec<&str> = command.fields().map(|field| &**field).collect();
+                fields.sort_unstable();
+                fields.dedup();
+                fields
+            }
         }
     }
 
@@ -81,7 +95,7 @@ impl Binding {
     pub(crate) fn schema(&self) -> Option<Schema> {
         match self {
             Self::Mail(mail) => mail.schema(),
-            Self::Http(_) | Self::Sql(_) => None,
+            Self::Http(_) | Self::Sql(_) | Self::Command(_) => None,
         }
     }
 
@@ -94,6 +108,7 @@ impl Binding {
             Self::Http(http) => Cow::Owned(format!("{} {}", http.method, http.path)),
             Self::Mail(mail) => mail.reached(),
             Self::Sql(sql) => Cow::Owned(sql.in_one_line()),
+            Self::Command(command) => Cow::Owned(command.to_string()),
         }
     }
 }

@@ -131,6 +131,7 @@ fn where_to_put(binding: &Binding, field: &str) -> String {
         Binding::Http(_) => format!("list it: `query: [{field}]`, or under `headers`, or say `body: json`"),
         Binding::Mail(mail) => format!("a letter takes {}", mail.fields().collect::<Vec<_>>().join(", ")),
         Binding::Sql(_) => format!("write it where the statement needs it: `:{field}`"),
+        Binding::Command(_) => format!("write it where the command needs it: `{{{field}}}`"),
     }
 }
 

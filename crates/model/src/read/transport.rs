@@ -36,11 +36,11 @@ pub(super) fn check(
     let path = rest.split_once('/').map_or("", |(_, path)| path);
     let wrong = match facts.path {
         UrlPath::Name(what) if path.is_empty() => Some(format!("`base_url` does not name {what}")),
-        UrlPath::Name(what) if path.contains('/') => {
+        UrlPath::Name(what) | UrlPath::Optional(what) if path.contains('/') => {
             Some(format!("behind the host of `base_url` stands {what}, and nothing else"))
         }
         UrlPath::None if !path.is_empty() => Some("`base_url` says more than a host".to_owned()),
-        UrlPath::Any | UrlPath::Name(_) | UrlPath::None => None,
+        UrlPath::Any | UrlPath::Name(_) | UrlPath::Optional(_) | UrlPath::None => None,
     };
     if let Some(message) = wrong {
         reader.out.push(

@@ -3,6 +3,7 @@
 //! A new family is a file with `FIELDS` and `read`, and one line in [`families!`] below. HTTP requests, which have many
 //! fields, are read in `read::operation`.
 
+mod command;
 mod mail;
 mod sql;
 
@@ -72,11 +73,14 @@ macro_rules! families {
 families! {
     mail Mail
     sql Sql
+    command Command
 }
 
 words!(Transport {
     Http = "http", "HTTP";
     Postgres = "postgres", "PostgreSQL";
+    Mysql = "mysql", "MySQL and MariaDB";
+    Redis = "redis", "Redis and what speaks like it, such as Valkey";
     Smtp = "smtp", "mail by SMTP";
 });
 

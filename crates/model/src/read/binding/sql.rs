@@ -94,7 +94,8 @@ pub(super) fn read(binder: &mut Binder<'_, '_, '_>) -> Option<Bound> {
 
 fn dialect_of(transport: Transport) -> Dialect {
     match transport {
-        Transport::Http | Transport::Postgres | Transport::Smtp => Dialect::Postgres,
+        Transport::Mysql => Dialect::Mysql,
+        _ => Dialect::Postgres,
     }
 }
 

@@ -22,12 +22,14 @@ const SANDBOX_SECRETS: &[(&str, &str)] = &[
 ];
 
 /// Variables that hold secrets, beside those that are named as such.
-const SECRET_VARIABLES: [&str; 5] = [
+const SECRET_VARIABLES: [&str; 7] = [
     "SINEW_TOKEN",
     "SINEW_WEBHOOKS_KEY",
     "SINEW_MASTER_KEY",
     "SINEW_HASHICORP_TOKEN",
     "SINEW_HASHICORP_SECRET_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
 ];
 
 /// What the process was given: its environment, and files that add to it. Read once, at the start.

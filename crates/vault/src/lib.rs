@@ -1,7 +1,7 @@
 //! Secrets by reference, sealed under envelope encryption, and the life of OAuth tokens.
 //!
 //! Knows no vendor, no database and no transport: whoever asks for a token hands in how to fetch one, what is kept is kept by a
-//! `Custody`, and services are reached by an [`hashicorp::Exchange`]. Nothing that leaves this room prints a secret; who
+//! `Custody`, and services are reached by an [`exchange::Exchange`]. Nothing that leaves this room prints a secret; who
 //! needs its text says [`Secret::expose`].
 //!
 //! `seal` is envelopes, `keys` where master keys come from, `vault` and `secrets` what is sealed and kept, `rotate` how a
@@ -10,9 +10,11 @@
 mod blocking;
 mod code;
 mod environment;
+pub mod exchange;
 mod file;
 pub mod hashicorp;
 mod keys;
+pub mod kms;
 mod rotate;
 mod seal;
 mod secret;

@@ -4,9 +4,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Uri};
 use http_body_util::Full;
+use sinew_call::{Clock as _, SystemClock};
+use sinew_connect::auth::{Credential, Moment};
 use sinew_connect::{ClientOptions, HttpClient, Limits, Tls, Trust};
 use sinew_model::{AddressKind, Egress};
-use sinew_vault::hashicorp::{Exchange, HttpAnswer, HttpAsk};
+use sinew_vault::exchange::{Exchange, HttpAnswer, HttpAsk};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
@@ -26,8 +28,8 @@ pub struct HttpExchange {
 }
 
 impl HttpExchange {
-    /// The service at this address.
-    pub fn start(address: &str) -> Result<Self, String> {
+    /// The service at this address. What goes there is dressed with this credential.
+    pub fn start(address: &str, credential: Credential) -> Result<Self, String> {
         let base: Uri =
             address.trim_end_matches('/').parse().map_err(|_| format!("`{address}` is no URL"))?;
         if !matches!(base.scheme_str(), Some("http" | "https")) || base.host().is_none() {
@@ -36,7 +38,7 @@ impl HttpExchange {
         let (queue, work) = sync_channel(QUEUE_MAX);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|e| e.to_string())?;
-        let serve = move || runtime.block_on(serve(&base, &work));
+        let serve = move || runtime.block_on(serve(&base, &credential, &work));
         std::thread::Builder::new()
             .name("secret-service".to_owned())
             .spawn(serve)
@@ -64,7 +66,7 @@ impl Exchange for HttpExchange {
     }
 }
 
-async fn serve(base: &Uri, work: &Receiver<(HttpAsk, SyncSender<Answered>)>) {
+async fn serve(base: &Uri, credential: &Credential, work: &Receiver<(HttpAsk, SyncSender<Answered>)>) {
     let client = HttpClient::new(ClientOptions {
         egress: Egress { allow: [AddressKind::Loopback, AddressKind::Private].into() },
         connect: CONNECT,
@@ -72,15 +74,15 @@ async fn serve(base: &Uri, work: &Receiver<(HttpAsk, SyncSender<Answered>)>) {
         tls: Tls::new(Trust::default()),
     });
     while let Ok((ask, reply)) = work.recv() {
-        let _ = reply.send(one(&client, base, ask).await);
+        let _ = reply.send(one(&client, base, credential, ask).await);
     }
 }
 
-async fn one(client: &HttpClient, base: &Uri, ask: HttpAsk) -> Answered {
+async fn one(client: &HttpClient, base: &Uri, credential: &Credential, ask: HttpAsk) -> Answered {
     let mut uri = base.to_string().trim_end_matches('/').to_owned();
     uri.push_str(&ask.path);
     let body = ask.body.map(|body| Bytes::copy_from_slice(&body)).unwrap_or_default();
-    let request = Request::builder().method(ask.method).uri(uri).body(Full::new(body));
+    let request = Request::builder().method(ask.method).uri(uri).body(body);
     let mut request = request.map_err(|_| "the path does not fit into a URL".to_owned())?;
     for (name, value) in ask.headers {
         let mut value =
@@ -88,6 +90,9 @@ async fn one(client: &HttpClient, base: &Uri, ask: HttpAsk) -> Answered {
         value.set_sensitive(true);
         request.headers_mut().insert(HeaderName::from_static(name), value);
     }
+    let moment = Moment { now: SystemClock.now(), nonce: 0 };
+    credential.apply(&mut request, &moment).map_err(|e| e.to_string())?;
+    let request = request.map(Full::new);
     let limits = Limits { until: Instant::now() + TOTAL, connect: CONNECT, read: TOTAL };
     let answer = client.send(request, &limits).await.map_err(|e| e.to_string())?;
     let status = answer.status.as_u16();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use sinew_connect::auth::Credential;
 use sinew_diag::codes::vault as codes;
 use sinew_vault::hashicorp::{Client, ClientOptions, KvSecrets, Login, TransitKey};
 use sinew_vault::{KeyError, Secret};
@@ -36,7 +37,7 @@ impl Service {
                 ));
             }
         };
-        let exchange = HttpExchange::start(address)
+        let exchange = HttpExchange::start(address, Credential::none())
             .map_err(|problem| unusable(&format!("SINEW_HASHICORP_ADDR: {problem}")))?;
         let namespace = value("NAMESPACE").map(str::to_owned);
         let client = Client::new(Box::new(exchange), ClientOptions { login, namespace });

@@ -2,6 +2,8 @@
 
 mod exchange;
 mod hashicorp;
+#[cfg(feature = "aws-kms")]
+mod kms;
 mod place;
 
 pub use place::Place;

@@ -19,6 +19,8 @@ pub struct Place {
     given_key: Option<KeyFile>,
     text: Option<String>,
     service: Option<Service>,
+    #[cfg(feature = "aws-kms")]
+    kms: Option<Arc<sinew_vault::kms::KmsKey>>,
     may_make_key: bool,
 }
 
@@ -41,6 +43,8 @@ impl Place {
             given_key: args.master_key_file.clone().map(KeyFile::new),
             text: environment.value("SINEW_MASTER_KEY").map(str::to_owned),
             service: Service::of(environment)?,
+            #[cfg(feature = "aws-kms")]
+            kms: super::kms::key(environment)?,
             may_make_key: !args.require_master_key,
             file,
         })
@@ -87,6 +91,10 @@ impl Place {
         }
         if let Some(key) = self.service.as_ref().map(Service::key).transpose()?.flatten() {
             sources.push(Box::new(TransitKeys(key)));
+        }
+        #[cfg(feature = "aws-kms")]
+        if let Some(key) = &self.kms {
+            sources.push(Box::new(sinew_vault::kms::KmsKeys(Arc::clone(key))));
         }
         let mut made = None;
         if sources.is_empty() && self.may_make_key {

@@ -5,9 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sinew_vault::hashicorp::{
-    Client, ClientOptions, Exchange, HttpAnswer, HttpAsk, KvSecrets, Login, TransitKey, TransitKeys,
-};
+use sinew_vault::exchange::{Exchange, HttpAnswer, HttpAsk};
+use sinew_vault::hashicorp::{Client, ClientOptions, KvSecrets, Login, TransitKey, TransitKeys};
 use sinew_vault::{ChainedKeys, MasterKey as _, Secret, SecretError, SecretSource as _};
 use zeroize::Zeroizing;
 

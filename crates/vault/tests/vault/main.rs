@@ -3,6 +3,7 @@
 
 mod desk;
 mod hashicorp;
+mod kms;
 mod rotating;
 mod secrets;
 mod sessions;

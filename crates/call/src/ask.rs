@@ -1,18 +1,21 @@
 //! What is called by another transport than HTTP: its second, third and fourth stage.
 
 mod command;
+mod publish;
 
 use std::sync::Arc;
 
 use sinew_connect::auth::Credential;
-use sinew_connect::transport::{Ask, MailAsk, Piece, SqlAsk, TransportError, TransportErrorKind as Kind};
+use sinew_connect::transport::{
+    Ask, Client, MailAsk, Piece, SqlAsk, TransportError, TransportErrorKind as Kind,
+};
 use sinew_connect::{DialError, Limits, SendError};
 use sinew_contract::wire::Fields;
 use sinew_diag::Code;
 use sinew_diag::codes::call as codes;
 use sinew_model::{
     Binding, Connection, DriftPolicy, Effect, Failure, Idempotency, MailBinding, Operation, Reason,
-    SqlBinding,
+    SqlBinding, Trace,
 };
 use sinew_stdx::Json;
 use tokio::time::Instant;
@@ -41,6 +44,12 @@ impl AskPlan {
         }
         Ok(Self { operation: Arc::clone(operation), shown })
     }
+
+    /// Of what is not asked, but listened to.
+    pub(crate) fn listening(connection: &Connection, operation: &Arc<Operation>) -> Self {
+        let shown = format!("{}.{}", connection.name, operation.id).into();
+        Self { operation: Arc::clone(operation), shown }
+    }
 }
 
 /// What came of an ask.
@@ -57,12 +66,13 @@ pub(crate) fn no_client(shown: &str, why: &str) -> Failure {
 }
 
 /// Forms what is asked.
-pub(crate) fn form(plan: &AskPlan, call: &CallRequest) -> Result<Ask, Failure> {
+pub(crate) fn form(plan: &AskPlan, call: &CallRequest, span: Trace) -> Result<Ask, Failure> {
     check_contract(&plan.operation, &plan.shown, &call.input)?;
     match &plan.operation.binding {
         Binding::Mail(letter) => Ok(mail(plan, letter, call)),
         Binding::Sql(statement) => sql(plan, statement, call),
         Binding::Command(binding) => command::form(plan, binding, call),
+        Binding::Publish(message) => publish::form(plan, message, call, span).map(Ask::Publish),
         Binding::Http(_) => Err(no_client(&plan.shown, "it is an HTTP request")),
     }
 }
@@ -97,6 +107,21 @@ fn sql(plan: &AskPlan, statement: &Arc<SqlBinding>, call: &CallRequest) -> Resul
     Ok(Ask::Sql(SqlAsk { statement: Arc::clone(statement), values, reads }))
 }
 
+/// What speaks to the system.
+pub(crate) fn client(state: &ConnectionState) -> Result<&Arc<dyn Client>, TransportError> {
+    match &state.system {
+        Ok(Some(client)) => Ok(client),
+        Ok(None) => Err(TransportError::new(Kind::Unfit, "it is called by HTTP")),
+        Err(error) => Err(TransportError::new(Kind::Unfit, error.to_string())),
+    }
+}
+
+/// How long it may take.
+pub(crate) fn limits(state: &ConnectionState, until: Instant) -> Limits {
+    let deadlines = &state.connection.deadlines;
+    Limits { until, connect: deadlines.connect, read: deadlines.read }
+}
+
 /// Asks the system.
 pub(crate) async fn perform(
     state: &ConnectionState,
@@ -106,13 +131,8 @@ pub(crate) async fn perform(
     aim: &mut Aim<'_>,
     until: Instant,
 ) -> Result<Told, TransportError> {
-    let client = match &state.system {
-        Ok(Some(client)) => client,
-        Ok(None) => return Err(TransportError::new(Kind::Unfit, "it is called by HTTP")),
-        Err(error) => return Err(TransportError::new(Kind::Unfit, error.to_string())),
-    };
-    let deadlines = &state.connection.deadlines;
-    let limits = Limits { until, connect: deadlines.connect, read: deadlines.read };
+    let client = client(state)?;
+    let limits = limits(state, until);
     let login = credential.login.as_ref();
     let Aim::Bit(Bit { reading, from, page }) = aim else {
         let told = client.perform(ask, login, &limits).await?;

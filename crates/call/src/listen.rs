@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use http::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
-use sinew_connect::source::{Handshake, Source, SourceError, SseSource, WebSocketSource};
+use sinew_connect::source::{Handshake, Source, SourceError, SseSource, Wanted, WebSocketSource};
+use sinew_connect::transport::TransportErrorKind;
 use sinew_diag::codes::{call as codes, trigger};
 use sinew_model::{
-    Binding, BodyKind, Connection, Effect, Failure, HttpBinding, Idempotency, Operation, OperationId,
-    Principal, Priority, Reason, Stream, StreamProtocol, Trace,
+    Begin, Binding, BodyKind, Connection, Effect, Failure, HttpBinding, Idempotency, Listened, Operation,
+    OperationId, Principal, Priority, Reason, Stream, StreamProtocol, Trace,
 };
 use sinew_stdx::Json;
 use tokio::time::{Instant, timeout_at};
 
 use crate::CallRequest;
+use crate::ask::{self, AskPlan};
 use crate::authenticate;
 use crate::caller::Core;
 use crate::pipeline::{Stages, Used, mask_failure, masker, note_vitals};
@@ -73,7 +75,11 @@ pub(crate) async fn open(core: &Core, wish: &ListenRequest<'_>) -> Result<Listen
         purpose: format!("{} stream", wish.principal).into(),
     };
     let mut met = Met::default();
-    let outcome = match Plan::new(wish.connection, &operation) {
+    let plan = match wish.stream.listened {
+        Listened::Http { .. } => Plan::new(wish.connection, &operation),
+        Listened::Broker { .. } => Ok(Plan::Ask(AskPlan::listening(wish.connection, &operation))),
+    };
+    let outcome = match plan {
         Ok(plan) => {
             let stages = Stages { core, state: &state, plan: &plan, call: &call, until: None };
             let opened = pass(&stages, wish, span, &mut met).await;
@@ -141,13 +147,16 @@ async fn pass(
     met: &mut Met,
 ) -> Result<Listening, Failure> {
     let (core, state) = (stages.core, stages.state);
-    let Plan::Http(plan) = stages.plan else {
-        let message = format!("`{}` cannot be opened: only streams over HTTP can be", stages.plan.shown());
-        return Err(Failure::new(Reason::Refused, codes::NOT_CALLABLE, message));
+    let (plan, protocol) = match (stages.plan, &wish.stream.listened) {
+        (Plan::Http(plan), Listened::Http { protocol, .. }) => (plan, *protocol),
+        (Plan::Ask(plan), Listened::Broker { group, begin }) => {
+            return at_broker(stages, plan, wish, (group, *begin), met).await;
+        }
+        (plan, _) => return Err(ask::no_client(plan.shown(), "it is not listened to like this")),
     };
     let mut logged_in = stages.log_in().await?;
     met.used.present = Some(Arc::clone(&logged_in.credential));
-    let (formed, handshake) = form(stages, plan, wish, span)?;
+    let (formed, handshake) = form(stages, plan, (wish, protocol), span)?;
 
     let waiting_since = Instant::now();
     let turn = send::wait_for_turn(state, stages.plan, stages.call, stages.deadline()).await;
@@ -187,15 +196,56 @@ async fn pass(
     opened
 }
 
+/// Opens what a broker sends by itself.
+async fn at_broker(
+    stages: &Stages<'_>,
+    plan: &AskPlan,
+    wish: &ListenRequest<'_>,
+    (group, begin): (&str, Begin),
+    met: &mut Met,
+) -> Result<Listening, Failure> {
+    let state = stages.state;
+    let logged_in = stages.log_in().await?;
+    met.used.present = Some(Arc::clone(&logged_in.credential));
+    let waiting_since = Instant::now();
+    let turn = send::wait_for_turn(state, stages.plan, stages.call, stages.deadline()).await;
+    met.waited = waiting_since.elapsed();
+    // Others may have the turn while it is listened to.
+    let Turn { pass, permit } = turn?;
+    let stream = wish.stream;
+    let wanted = Wanted {
+        from: &stream.from,
+        group,
+        all: begin == Begin::All,
+        delivery_max: stream.delivery_max,
+        quiet: stream.quiet,
+    };
+    let limits = ask::limits(state, stages.deadline());
+    let login = logged_in.credential.login.as_ref();
+    let opened = match ask::client(state) {
+        Ok(client) => client.listen(&wanted, login, &limits).await,
+        Err(error) => Err(error),
+    };
+    drop(permit);
+    let opened = opened.map(Listening::Open).map_err(|error| {
+        if error.kind == TransportErrorKind::Login {
+            authenticate::refused(state, &logged_in);
+        }
+        ask::failure(plan, &error)
+    });
+    stages.settle(pass, opened.as_ref().err());
+    opened
+}
+
 /// The request as its protocol wants it.
 fn form(
     stages: &Stages<'_>,
     plan: &HttpPlan,
-    wish: &ListenRequest<'_>,
+    (wish, protocol): (&ListenRequest<'_>, StreamProtocol),
     span: Trace,
 ) -> Result<(Formed, Option<Handshake>), Failure> {
     let mut formed = request::form(plan, stages.call, span, None)?;
-    let handshake = match wish.stream.protocol {
+    let handshake = match protocol {
         StreamProtocol::Sse => {
             formed.headers.insert(ACCEPT, HeaderValue::from_static(EVENT_STREAM));
             formed.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -238,7 +288,7 @@ async fn begin(
             Box::new(SseSource::new(reached.answer, from, behind, stream.delivery_max, stream.quiet))
         }
         Some(handshake) if status == StatusCode::SWITCHING_PROTOCOLS => {
-            let open = stream.open.as_ref();
+            let open = if let Listened::Http { open, .. } = &stream.listened { open.as_ref() } else { None };
             let (max, quiet) = (stream.delivery_max, stream.quiet);
             let opened = WebSocketSource::open(reached.answer, handshake, open, from, max, quiet).await;
             Box::new(opened.map_err(|error| unusable(plan, &error))?)

@@ -167,7 +167,7 @@ impl Stages<'_> {
                 let target = if let Aim::Linked(target) = aim { Some(*target) } else { None };
                 request::form(plan, self.call, span, target).map(Formed::Http)
             }
-            Plan::Ask(plan) => ask::form(plan, self.call).map(Formed::Ask),
+            Plan::Ask(plan) => ask::form(plan, self.call, span).map(Formed::Ask),
         }
     }
 

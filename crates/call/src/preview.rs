@@ -40,7 +40,8 @@ pub fn preview(
     let plan = match plan {
         Plan::Http(plan) => plan,
         Plan::Ask(plan) => {
-            return Ok(Preview::Ask(seen::ask(&ask::form(&plan, &call)?, &Masker::default(), true)));
+            let formed = ask::form(&plan, &call, call.trace)?;
+            return Ok(Preview::Ask(seen::ask(&formed, &Masker::default(), true)));
         }
     };
     let formed = request::form(&plan, &call, call.trace, None)?;

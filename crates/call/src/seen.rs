@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use sinew_connect::auth::Credential;
-use sinew_connect::transport::{Ask, MailAsk, SqlAsk};
+use sinew_connect::transport::{Ask, CommandAsk, MailAsk, PublishAsk, SqlAsk};
 use sinew_model::SeenMessage;
 use sinew_stdx::Json;
 
@@ -32,20 +32,27 @@ fn reply_line(reply: &Reply) -> Arc<str> {
     reply.status.to_string().into()
 }
 
-/// What another transport was asked: the statement, and if `whole` its values.
+/// What another transport was asked, in a line, and if `whole` with all that went with it.
 pub(crate) fn ask(ask: &Ask, masker: &Masker, whole: bool) -> SeenMessage {
-    let SqlAsk { statement, values, .. } = match ask {
-        Ask::Sql(ask) => ask,
-        Ask::Mail(ask) => return mail(ask, masker, whole),
-        Ask::Command(ask) if !whole => {
-            return line_only(masker.body(ask.command.to_string().as_bytes(), LINE_SHOWN).into());
-        }
-        Ask::Command(ask) => {
-            let line = masker.body(ask.command.to_string().as_bytes(), LINE_SHOWN).into();
-            let words = masker.body(Json::of(&ask.words).as_bytes(), BODY_SHOWN).into();
-            return SeenMessage { line, headers: Vec::new(), body: Some(words) };
-        }
-    };
+    match ask {
+        Ask::Sql(ask) => statement(ask, masker, whole),
+        Ask::Mail(ask) => mail(ask, masker, whole),
+        Ask::Command(ask) => command(ask, masker, whole),
+        Ask::Publish(message) => published(message, masker, whole),
+    }
+}
+
+fn command(ask: &CommandAsk, masker: &Masker, whole: bool) -> SeenMessage {
+    let line = masker.body(ask.command.to_string().as_bytes(), LINE_SHOWN).into();
+    if !whole {
+        return line_only(line);
+    }
+    let words = masker.body(Json::of(&ask.words).as_bytes(), BODY_SHOWN).into();
+    SeenMessage { line, headers: Vec::new(), body: Some(words) }
+}
+
+fn statement(ask: &SqlAsk, masker: &Masker, whole: bool) -> SeenMessage {
+    let SqlAsk { statement, values, .. } = ask;
     let line = masker.body(statement.in_one_line().as_bytes(), LINE_SHOWN).into();
     if !whole || values.is_empty() {
         return line_only(line);
@@ -62,6 +69,23 @@ fn mail(ask: &MailAsk, masker: &Masker, whole: bool) -> SeenMessage {
         return line_only(line);
     }
     SeenMessage { line, headers: Vec::new(), body: body(ask.input.as_bytes(), masker) }
+}
+
+fn published(message: &PublishAsk, masker: &Masker, whole: bool) -> SeenMessage {
+    let exchange = &message.binding.exchange;
+    let joint = if exchange.is_empty() { "" } else { " " };
+    let line = masker.text(&format!("publish {exchange}{joint}{}", message.to)).into();
+    if !whole {
+        return line_only(line);
+    }
+    let carrier = message.binding.destination.key_carrier().map(Arc::from);
+    let key = carrier.zip(message.key.as_ref()).map(|(name, key)| (name, key.to_string()));
+    let headers = message.headers.iter().cloned().chain(key);
+    let shown = |(name, value): (Arc<str>, String)| {
+        let value = if hides_header(&name) { MASK.into() } else { masker.text(&value).into() };
+        (name, value)
+    };
+    SeenMessage { line, headers: headers.map(shown).collect(), body: body(&message.body, masker) }
 }
 
 /// A message of which only the line is kept.

@@ -43,9 +43,7 @@ pub enum DialError {
         refusal: Refusal,
     },
     /// Without TLS only what is near is spoken to.
-    #[error(
-        "the host `{host}` is on the public internet, and `tls: {{ mode: none }}` is only for near addresses"
-    )]
+    #[error("the host `{host}` is on the public internet, and without TLS only near addresses are spoken to")]
     InClear {
         /// The name.
         host: String,

@@ -38,8 +38,9 @@ pub use auth::{
     SignaturePart, TimestampFormat, TokenExchange, TokenGiven, WsSecurity,
 };
 pub use binding::{
-    Argument, Binding, BodyKind, BodyPart, CommandBinding, Dialect, Family, HttpBinding, MailBinding,
-    Parameter, ParameterLocation, SqlAnswer, SqlBinding, SqlParameter, SqlPiece, TextPiece,
+    Argument, Binding, BodyKind, BodyPart, CommandBinding, Destination, DestinationPiece, Dialect, Family,
+    HttpBinding, MailBinding, MessageBody, Parameter, ParameterLocation, PublishBinding, SqlAnswer,
+    SqlBinding, SqlParameter, SqlPiece, TextPiece,
 };
 pub use channel::{AlertChannel, AlertKind, ChannelKind, EmailTls, UrlOrSecret};
 pub use connection::{Access, AddressKind, Breaker, Connection, Deadlines, Egress, Owner, SecretRef};
@@ -74,9 +75,10 @@ pub use step::{
 };
 pub use subscriber::Subscriber;
 pub use tls::{Pem, TlsMode, TlsOptions};
-pub use transport::{Facts, Scheme, SchemeTls, Transport, UrlPath};
+pub use transport::{Facts, Listens, Scheme, SchemeTls, Transport, UrlPath};
 pub use trigger::{
-    Answer, Dedupe, EventTrigger, Keeps, Missed, Poll, Schedule, Stream, StreamProtocol, Trigger, Webhook,
+    Answer, Begin, Dedupe, EventTrigger, Keeps, Listened, Missed, Poll, Schedule, Stream, StreamProtocol,
+    Trigger, Webhook,
 };
 pub use webhook::{
     Challenge, ChallengeAnswer, ChallengeMethod, Condition, Encoding, FieldPath, Hash, KeyText, Part, Proof,

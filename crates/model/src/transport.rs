@@ -14,6 +14,29 @@ pub enum Transport {
     Redis,
     /// Mail by SMTP.
     Smtp,
+    /// NATS.
+    Nats,
+    /// AMQP 0-9-1.
+    Amqp,
+    /// MQTT 3.1.1.
+    Mqtt,
+}
+
+/// How a system is listened to that is no HTTP server.
+#[derive(Debug)]
+pub struct Listens {
+    /// What is listened to, for people.
+    pub what: &'static str,
+    /// One, for people.
+    pub example: &'static str,
+    /// Whether this can be listened to, and if not, why.
+    pub check: fn(&str) -> Result<(), &'static str>,
+    /// Listeners have names, under which the system keeps what they have not acknowledged.
+    pub groups: bool,
+    /// A listener can begin with what is there already.
+    pub begins: bool,
+    /// What comes has names.
+    pub events: bool,
 }
 
 /// What is fixed of a transport.
@@ -118,6 +141,96 @@ static SMTP: Facts = Facts {
     takes: |auth| user_or_nobody(auth) || matches!(auth, Auth::Bearer(_) | Auth::OAuth2(_)),
 };
 
+static NATS: Facts = Facts {
+    schemes: &[scheme("nats", 4222, SchemeTls::Agreed)],
+    family: Family::Publish,
+    path: UrlPath::None,
+    example: "nats://broker.example.com",
+    logins: "`basic` with a user name, or `none`",
+    takes: user_or_nobody,
+};
+
+static JETSTREAM: Listens = Listens {
+    what: "a subject of a stream",
+    example: "orders.*.paid",
+    check: subject,
+    groups: true,
+    begins: true,
+    events: true,
+};
+
+static AMQP: Facts = Facts {
+    schemes: &[scheme("amqps", 5671, SchemeTls::Always), scheme("amqp", 5672, SchemeTls::Never)],
+    family: Family::Publish,
+    path: UrlPath::Optional("the virtual host"),
+    example: "amqps://broker.example.com/vhost",
+    logins: "`basic` with a user name, or `none`",
+    takes: user_or_nobody,
+};
+
+static QUEUE: Listens =
+    Listens { what: "a queue", example: "orders", check: queue, groups: false, begins: false, events: true };
+
+/// The name of a queue (AMQP 0-9-1, section 3.1.1).
+fn queue(text: &str) -> Result<(), &'static str> {
+    match text.len() {
+        0 => Err("it is empty"),
+        256.. => Err("it is longer than 255 bytes"),
+        _ => Ok(()),
+    }
+}
+
+static MQTT: Facts = Facts {
+    schemes: &[scheme("mqtts", 8883, SchemeTls::Always), scheme("mqtt", 1883, SchemeTls::Never)],
+    family: Family::Publish,
+    path: UrlPath::None,
+    example: "mqtts://broker.example.com",
+    logins: "`basic` with a user name, or `none`",
+    takes: user_or_nobody,
+};
+
+static TOPIC: Listens = Listens {
+    what: "a topic",
+    example: "rooms/+/temperature",
+    check: topic,
+    groups: true,
+    begins: false,
+    events: false,
+};
+
+/// A filter of topics (MQTT 3.1.1, section 4.7).
+fn topic(text: &str) -> Result<(), &'static str> {
+    let mut levels = text.split('/').peekable();
+    while let Some(level) = levels.next() {
+        match level {
+            "#" if levels.peek().is_some() => return Err("`#` stands at its end"),
+            "+" | "#" => {}
+            _ if level.contains(['+', '#']) => return Err("`+` and `#` stand for whole levels"),
+            _ if level.contains('\0') => return Err("it holds a character that no topic may"),
+            _ => {}
+        }
+    }
+    if text.is_empty() { Err("it is empty") } else { Ok(()) }
+}
+
+/// A subject of NATS, which may have wildcards.
+fn subject(text: &str) -> Result<(), &'static str> {
+    let mut tokens = text.split('.').peekable();
+    while let Some(token) = tokens.next() {
+        match token {
+            "" => return Err("it has an empty part"),
+            ">" if tokens.peek().is_some() => return Err("`>` stands at its end"),
+            "*" | ">" => {}
+            _ if token.contains(['*', '>']) => return Err("`*` and `>` stand for whole parts"),
+            _ if token.chars().any(|c| c.is_whitespace() || c.is_control()) => {
+                return Err("it holds white space");
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// A user name with a password, or nobody.
 fn user_or_nobody(auth: &Auth) -> bool {
     matches!(auth, Auth::None | Auth::Basic(BasicLogin::User { .. }))
@@ -132,6 +245,19 @@ impl Transport {
             Self::Mysql => &MYSQL,
             Self::Redis => &REDIS,
             Self::Smtp => &SMTP,
+            Self::Nats => &NATS,
+            Self::Amqp => &AMQP,
+            Self::Mqtt => &MQTT,
+        }
+    }
+
+    /// How it is listened to, if that is not done over HTTP and can be done.
+    pub fn listens(self) -> Option<&'static Listens> {
+        match self {
+            Self::Nats => Some(&JETSTREAM),
+            Self::Amqp => Some(&QUEUE),
+            Self::Mqtt => Some(&TOPIC),
+            _ => None,
         }
     }
 

@@ -117,17 +117,15 @@ pub struct Poll {
     pub batch: bool,
 }
 
-/// Listening to what a system sends by itself: a feed, a socket. Expressions stand over a delivery's envelope.
+/// Listening to what a system sends by itself: a feed, a socket, a broker. Expressions stand over a delivery's envelope.
 #[derive(Clone, Debug)]
 pub struct Stream {
     /// Where it is listened to.
     pub connection: ConnectionName,
-    /// What is listened to: the path of a feed or socket.
+    /// What is listened to: the path of a feed or socket, a subject, a queue, a topic.
     pub from: Arc<str>,
-    /// How it comes.
-    pub protocol: StreamProtocol,
-    /// Sent once a socket is open: what the system wants to be told before it sends anything.
-    pub open: Option<Json>,
+    /// How it is listened to.
+    pub listened: Listened,
     /// Only deliveries of this name start a run.
     pub event: Option<Arc<str>>,
     /// Over the envelope: only those for which this is true start a run.
@@ -142,7 +140,35 @@ pub struct Stream {
     pub quiet: Duration,
 }
 
-/// How deliveries come.
+/// How a stream is listened to.
+#[derive(Clone, Debug)]
+pub enum Listened {
+    /// Over HTTP.
+    Http {
+        /// How deliveries come.
+        protocol: StreamProtocol,
+        /// Sent once a socket is open: what the system wants to be told before it sends anything.
+        open: Option<Json>,
+    },
+    /// At a broker.
+    Broker {
+        /// Under which name the broker keeps what was not acknowledged.
+        group: Arc<str>,
+        /// With what a listener of this name begins that was not there before.
+        begin: Begin,
+    },
+}
+
+/// With what a new listener begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// With what comes from then on.
+    New,
+    /// With the oldest that is there.
+    All,
+}
+
+/// How deliveries come over HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamProtocol {
     /// Server-Sent Events over HTTP.
@@ -156,16 +182,19 @@ pub enum StreamProtocol {
 pub enum Keeps {
     /// The system sends again from a position that is kept here.
     Position,
+    /// The system keeps what was not acknowledged, and what is durable here is acknowledged.
+    Unacknowledged,
     /// Nothing is known of them.
     Nothing,
 }
 
-impl StreamProtocol {
+impl Stream {
     /// What becomes of deliveries that were sent while nobody listened.
-    pub fn keeps(self) -> Keeps {
-        match self {
-            Self::Sse => Keeps::Position,
-            Self::WebSocket => Keeps::Nothing,
+    pub fn keeps(&self) -> Keeps {
+        match &self.listened {
+            Listened::Http { protocol: StreamProtocol::Sse, .. } => Keeps::Position,
+            Listened::Http { protocol: StreamProtocol::WebSocket, .. } => Keeps::Nothing,
+            Listened::Broker { .. } => Keeps::Unacknowledged,
         }
     }
 }

@@ -1,6 +1,6 @@
 use std::process::Command;
 
-use super::{Ground, Kind, PASSWORD, Service, USER};
+use super::{Ground, Kind, PASSWORD, READY_PATIENCE, Service, USER};
 
 /// MariaDB.
 pub static MARIADB: Kind = Kind {
@@ -11,6 +11,7 @@ pub static MARIADB: Kind = Kind {
     user: Some("mysql"),
     begin,
     is_ready: |ground| client(ground, "select 1").is_ok(),
+    patience: READY_PATIENCE,
     told: |ground| format!("mysql://127.0.0.1:{}/sinew, user {USER}, password {PASSWORD}", ground.port),
 };
 

@@ -4,7 +4,10 @@
 //! A new one is a file with a [`Kind`], and a line in [`ALL`].
 
 mod mariadb;
+mod mosquitto;
+mod nats;
 mod postgres;
+mod rabbitmq;
 mod redis;
 mod smtp;
 
@@ -13,7 +16,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 pub use mariadb::{MARIADB, Mariadb};
+pub use mosquitto::{MOSQUITTO, Mosquitto};
+pub use nats::{NATS, Nats};
 pub use postgres::{POSTGRES, Postgres};
+pub use rabbitmq::{RABBITMQ, Rabbit};
 pub use redis::{REDIS, Redis};
 pub use smtp::{SMTP, Smtp};
 
@@ -21,10 +27,10 @@ use crate::means::missing;
 use crate::{free_port, until};
 
 /// Every kind of server.
-pub static ALL: &[&Kind] = &[&MARIADB, &POSTGRES, &REDIS, &SMTP];
+pub static ALL: &[&Kind] = &[&MARIADB, &POSTGRES, &REDIS, &SMTP, &NATS, &RABBITMQ, &MOSQUITTO];
 
-/// How long a server may take to be ready on a busy machine.
-const READY_PATIENCE: Duration = Duration::from_mins(1);
+/// How long most servers may take to be ready on a busy machine.
+pub const READY_PATIENCE: Duration = Duration::from_mins(1);
 
 /// The name and password under which one logs in to every server.
 pub const USER: &str = "sinew";
@@ -47,6 +53,8 @@ pub struct Kind {
     pub begin: fn(&Ground) -> Result<Command, String>,
     /// Whether it answers.
     pub is_ready: fn(&Ground) -> bool,
+    /// How long it may take to be ready on a busy machine.
+    pub patience: Duration,
     /// Where it is and how to log in, for people.
     pub told: fn(&Ground) -> String,
 }
@@ -260,11 +268,11 @@ impl Service {
     }
 
     fn wait(&self) {
-        let name = self.ground.kind.name;
+        let (name, patience) = (self.ground.kind.name, self.ground.kind.patience);
         let log = self.ground.folder.with_extension("log");
         let begun = std::time::Instant::now();
-        until(&format!("{name} to answer; its log is {}", log.display()), READY_PATIENCE * 2, || {
-            let patient = begun.elapsed() < READY_PATIENCE;
+        until(&format!("{name} to answer; its log is {}", log.display()), patience * 2, || {
+            let patient = begun.elapsed() < patience;
             assert!(patient, "{name} does not answer: {}", std::fs::read_to_string(&log).unwrap_or_default());
             (self.ground.kind.is_ready)(&self.ground).then_some(())
         });

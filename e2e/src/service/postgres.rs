@@ -1,6 +1,6 @@
 use std::process::Command;
 
-use super::{Ground, Kind, PASSWORD, Service, USER};
+use super::{Ground, Kind, PASSWORD, READY_PATIENCE, Service, USER};
 
 /// PostgreSQL.
 pub static POSTGRES: Kind = Kind {
@@ -11,6 +11,7 @@ pub static POSTGRES: Kind = Kind {
     user: Some("postgres"),
     begin,
     is_ready: |ground| ground.run("pg_isready", &["-h", "127.0.0.1", "-p", &ground.port.to_string()]).is_ok(),
+    patience: READY_PATIENCE,
     told: |ground| format!("postgres://127.0.0.1:{}/postgres, user {USER}, password {PASSWORD}", ground.port),
 };
 

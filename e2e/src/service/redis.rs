@@ -1,6 +1,6 @@
 use std::process::Command;
 
-use super::{Ground, Kind, PASSWORD, Service, USER};
+use super::{Ground, Kind, PASSWORD, READY_PATIENCE, Service, USER};
 
 /// Redis.
 pub static REDIS: Kind = Kind {
@@ -11,6 +11,7 @@ pub static REDIS: Kind = Kind {
     user: Some("redis"),
     begin,
     is_ready: |ground| client(ground, &["PING"]).is_ok_and(|said| said.contains("PONG")),
+    patience: READY_PATIENCE,
     told: |ground| {
         let scheme = if ground.tls { "rediss" } else { "redis" };
         format!("{scheme}://127.0.0.1:{}/0, user {USER}, password {PASSWORD}", ground.port)

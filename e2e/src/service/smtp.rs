@@ -2,7 +2,7 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
-use super::{Ground, Kind, PASSWORD, Service, USER};
+use super::{Ground, Kind, PASSWORD, READY_PATIENCE, Service, USER};
 
 /// A mail server, which keeps what it gets.
 pub static SMTP: Kind = Kind {
@@ -15,6 +15,7 @@ pub static SMTP: Kind = Kind {
     is_ready: |ground| {
         TcpStream::connect(ground.address()).is_ok() && ground.folder.join("wrapped").is_file()
     },
+    patience: READY_PATIENCE,
     told: |ground| format!("smtp://127.0.0.1:{}, user {USER}, password {PASSWORD}", ground.port),
 };
 

@@ -183,9 +183,7 @@ fn operation(id: &str, effect: Effect, idempotency: Idempotency, method: &str, p
 pub fn http(operation: &mut Operation) -> &mut HttpBinding {
     match &mut operation.binding {
         Binding::Http(http) => http,
-        Binding::Mail(_) | Binding::Sql(_) | Binding::Command(_) => {
-            panic!("the operation is no HTTP request")
-        }
+        _ => panic!("the operation is no HTTP request"),
     }
 }
 

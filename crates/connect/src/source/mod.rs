@@ -13,7 +13,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sinew_stdx::Timestamp;
+use sinew_stdx::{ByteSize, Timestamp};
+
+use crate::transport::{TransportError, TransportErrorKind};
 
 pub use sse::SseSource;
 #[cfg(feature = "websocket")]
@@ -55,6 +57,14 @@ pub enum Data {
 }
 
 impl Data {
+    /// The same, if it is not larger than that.
+    pub(crate) fn within(self, max: usize) -> Self {
+        match self {
+            Self::Whole(bytes) if bytes.len() > max => Self::TooLarge { bytes: bytes.len() as u64 },
+            data => data,
+        }
+    }
+
     /// How much of it is held.
     pub fn held(&self) -> usize {
         match self {
@@ -79,6 +89,54 @@ pub enum SourceError {
     /// What came is not of this protocol.
     #[error("what came cannot be read: {0}")]
     Protocol(String),
+    /// The system refuses to go on.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl From<TransportError> for SourceError {
+    fn from(error: TransportError) -> Self {
+        match error.kind {
+            TransportErrorKind::Unusable => Self::Protocol(error.words),
+            TransportErrorKind::Lost | TransportErrorKind::Deadline => Self::Broken(error.words),
+            _ => Self::Refused(error.to_string()),
+        }
+    }
+}
+
+/// Who is heard of more often than this may be late for nothing.
+#[cfg(any(feature = "amqp", feature = "mqtt"))]
+const HEARTBEAT_MIN_S: u16 = 5;
+/// Who is heard of more seldom than this may be cut off by what lies between.
+#[cfg(any(feature = "amqp", feature = "mqtt"))]
+const HEARTBEAT_MAX_S: u16 = 30;
+
+/// What is listened to at a broker.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// A subject, queue, topic or key.
+    pub from: &'a str,
+    /// Under which name the broker keeps what was not acknowledged.
+    pub group: &'a str,
+    /// A name that is new there begins with what is there already, not with what comes from now on.
+    pub all: bool,
+    /// The largest delivery whose data is taken.
+    pub delivery_max: ByteSize,
+    /// How long nothing at all may come.
+    pub quiet: Duration,
+}
+
+impl Wanted<'_> {
+    /// How often each side is to be heard of, in seconds: who is not heard of for twice as long is taken for dead.
+    #[cfg(any(feature = "amqp", feature = "mqtt"))]
+    pub(crate) fn heartbeat_s(&self) -> u16 {
+        u16::try_from(self.quiet.as_secs() / 2).unwrap_or(u16::MAX).clamp(HEARTBEAT_MIN_S, HEARTBEAT_MAX_S)
+    }
+
+    /// The largest delivery, as a length here.
+    pub(crate) fn data_max(&self) -> usize {
+        usize::try_from(self.delivery_max.0).unwrap_or(usize::MAX / 2)
+    }
 }
 
 /// What a source is asked for comes when it comes.

@@ -8,13 +8,29 @@
 
 // What they have in common is of no use to a build that has none of them.
 #![cfg_attr(
-    not(all(feature = "postgres", feature = "mysql", feature = "redis", feature = "smtp")),
+    not(all(
+        feature = "postgres",
+        feature = "mysql",
+        feature = "redis",
+        feature = "smtp",
+        feature = "amqp",
+        feature = "mqtt",
+        feature = "nats"
+    )),
     allow(dead_code, unused)
 )]
 
+#[cfg(feature = "amqp")]
+mod amqp;
+mod broker;
 mod error;
+mod line;
+#[cfg(feature = "mqtt")]
+mod mqtt;
 #[cfg(feature = "mysql")]
 mod mysql;
+#[cfg(feature = "nats")]
+mod nats;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod reading;
@@ -30,10 +46,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sinew_model::{CommandBinding, Egress, MailBinding, SqlBinding, TlsMode, Transport};
+use bytes::Bytes;
+use sinew_model::{CommandBinding, Egress, MailBinding, PublishBinding, SqlBinding, TlsMode, Transport};
 use sinew_stdx::Json;
 
 use crate::auth::Login;
+use crate::source::{Source, Wanted};
 use crate::{Limits, Tls};
 
 pub use error::{TransportError, TransportErrorKind};
@@ -66,6 +84,8 @@ pub enum Ask {
     Sql(SqlAsk),
     /// A command.
     Command(CommandAsk),
+    /// A message to be published.
+    Publish(PublishAsk),
 }
 
 /// A letter with what it says.
@@ -97,6 +117,23 @@ pub struct CommandAsk {
     pub command: Arc<CommandBinding>,
     /// The command, and every argument.
     pub words: Vec<String>,
+}
+
+/// A message for a broker.
+#[derive(Clone, Debug)]
+pub struct PublishAsk {
+    /// What it was made by.
+    pub binding: Arc<PublishBinding>,
+    /// Its subject, routing key or topic.
+    pub to: String,
+    /// What it says.
+    pub body: Bytes,
+    /// What that is: `application/json`, or text.
+    pub media_type: &'static str,
+    /// What is said beside it; neither names nor values hold line breaks.
+    pub headers: Vec<(Arc<str>, String)>,
+    /// What it is recognised by if it comes twice.
+    pub key: Option<Arc<str>>,
 }
 
 /// What a system answered.
@@ -141,6 +178,16 @@ pub trait Client: Send + Sync {
         page: usize,
     ) -> Pending<'a, Result<Box<dyn Reader>, TransportError>> {
         let _ = (ask, login, limits, from, page);
+        Box::pin(async { Err(TransportError::foreign()) })
+    }
+
+    /// Begins to listen to what the system sends by itself.
+    fn listen<'a>(
+        &'a self,
+        _wanted: &'a Wanted<'a>,
+        _login: Option<&'a Login>,
+        _limits: &'a Limits,
+    ) -> Pending<'a, Result<Box<dyn Source>, TransportError>> {
         Box::pin(async { Err(TransportError::foreign()) })
     }
 }
@@ -191,6 +238,24 @@ pub fn open(transport: Transport, options: &ClientOptions) -> Result<Option<Arc<
         Transport::Redis => Ok(Some(Arc::new(redis::Redis::new(Place::of(transport, options)?, options)))),
         #[cfg(not(feature = "redis"))]
         Transport::Redis => Err(NotOpened::NotBuilt("Redis")),
+        #[cfg(feature = "nats")]
+        Transport::Nats => {
+            Ok(Some(Arc::new(broker::Broker::new(nats::Nats, Place::of(transport, options)?, options))))
+        }
+        #[cfg(not(feature = "nats"))]
+        Transport::Nats => Err(NotOpened::NotBuilt("NATS")),
+        #[cfg(feature = "amqp")]
+        Transport::Amqp => {
+            Ok(Some(Arc::new(broker::Broker::new(amqp::Amqp, Place::of(transport, options)?, options))))
+        }
+        #[cfg(not(feature = "amqp"))]
+        Transport::Amqp => Err(NotOpened::NotBuilt("AMQP")),
+        #[cfg(feature = "mqtt")]
+        Transport::Mqtt => {
+            Ok(Some(Arc::new(broker::Broker::new(mqtt::Mqtt, Place::of(transport, options)?, options))))
+        }
+        #[cfg(not(feature = "mqtt"))]
+        Transport::Mqtt => Err(NotOpened::NotBuilt("MQTT")),
     }
 }
 

@@ -5,12 +5,15 @@
 mod command;
 mod http;
 mod mail;
+mod publish;
 mod sql;
 
 pub use command::{Argument, CommandBinding, TextPiece};
 pub use http::{BodyKind, BodyPart, HttpBinding, Parameter, ParameterLocation};
 pub use mail::MailBinding;
 pub(crate) use mail::check_mailbox;
+pub(crate) use publish::parse as parse_destination;
+pub use publish::{Destination, DestinationPiece, MessageBody, PublishBinding};
 pub use sql::{Dialect, SqlAnswer, SqlBinding, SqlParameter, SqlPiece};
 pub(crate) use sql::{SqlError, parse as parse_sql};
 
@@ -32,6 +35,8 @@ pub enum Binding {
     Sql(Arc<SqlBinding>),
     /// A command with its arguments.
     Command(Arc<CommandBinding>),
+    /// A message for a broker.
+    Publish(Arc<PublishBinding>),
 }
 
 /// Bindings of one kind, which several transports may understand.
@@ -45,6 +50,8 @@ pub enum Family {
     Sql,
     /// Commands.
     Command,
+    /// Messages.
+    Publish,
 }
 
 impl Binding {
@@ -55,6 +62,7 @@ impl Binding {
             Self::Mail(_) => Family::Mail,
             Self::Sql(_) => Family::Sql,
             Self::Command(_) => Family::Command,
+            Self::Publish(_) => Family::Publish,
         }
     }
 
@@ -62,7 +70,7 @@ impl Binding {
     pub fn as_http(&self) -> Option<&HttpBinding> {
         match self {
             Self::Http(http) => Some(http),
-            Self::Mail(_) | Self::Sql(_) | Self::Command(_) => None,
+            Self::Mail(_) | Self::Sql(_) | Self::Command(_) | Self::Publish(_) => None,
         }
     }
 
@@ -73,6 +81,17 @@ impl Binding {
             Self::Mail(mail) => mail.takes(field),
             Self::Sql(sql) => sql.parameter(field).is_some(),
             Self::Command(command) => command.fields().any(|own| **own == *field),
+            Self::Publish(message) => message.takes(field),
+        }
+    }
+
+    /// Whether an idempotency key can be carried by what has this name.
+    pub fn carries(&self, carrier: &str) -> bool {
+        match self {
+            Self::Http(_) => true,
+            Self::Sql(sql) => sql.parameter(carrier).is_some(),
+            Self::Mail(_) | Self::Command(_) => self.takes(carrier),
+            Self::Publish(message) => message.destination.key_carrier() == Some(carrier),
         }
     }
 
@@ -88,6 +107,7 @@ impl Binding {
                 fields.dedup();
                 fields
             }
+            Self::Publish(message) => message.required(),
         }
     }
 
@@ -95,7 +115,7 @@ impl Binding {
     pub(crate) fn schema(&self) -> Option<Schema> {
         match self {
             Self::Mail(mail) => mail.schema(),
-            Self::Http(_) | Self::Sql(_) | Self::Command(_) => None,
+            Self::Http(_) | Self::Sql(_) | Self::Command(_) | Self::Publish(_) => None,
         }
     }
 
@@ -109,6 +129,7 @@ impl Binding {
             Self::Mail(mail) => mail.reached(),
             Self::Sql(sql) => Cow::Owned(sql.in_one_line()),
             Self::Command(command) => Cow::Owned(command.to_string()),
+            Self::Publish(message) => Cow::Owned(message.reached()),
         }
     }
 }

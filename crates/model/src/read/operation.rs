@@ -353,8 +353,7 @@ fn idempotency(
     // RFC 9110, section 9.2.2: PUT and DELETE are idempotent by definition.
     let natural = binding.as_http().is_some_and(|http| matches!(&*http.method, "PUT" | "DELETE"));
     // A statement carries a key only where it names it.
-    let carries = |header: &str| binding.as_http().is_some() || binding.takes(header);
-    Some(match key_header.filter(|header| carries(header)) {
+    Some(match key_header.filter(|header| binding.carries(header)) {
         _ if effect == Effect::Read || natural => Idempotency::Natural,
         Some(header) => Idempotency::Key { header: header.clone() },
         None => Idempotency::None,

@@ -91,14 +91,13 @@ pub(crate) fn check_operation(operation: &Operation, fields: Fields<'_>, reader:
         }
     }
     if let Idempotency::Key { header } = &operation.idempotency
-        && operation.binding.as_http().is_none()
-        && !operation.binding.takes(header)
+        && !operation.binding.carries(header)
     {
         let message = format!("`{header}` carries the idempotency key, but goes nowhere");
         reader.out.push(
             Diagnostic::error(config::PARAMETER, message)
                 .at(fields.place("idempotency"))
-                .help(where_to_put(&operation.binding, header)),
+                .help(what_carries_keys(&operation.binding, header)),
         );
     }
     check_carrier(operation, fields, reader);
@@ -130,8 +129,20 @@ fn where_to_put(binding: &Binding, field: &str) -> String {
     match binding {
         Binding::Http(_) => format!("list it: `query: [{field}]`, or under `headers`, or say `body: json`"),
         Binding::Mail(mail) => format!("a letter takes {}", mail.fields().collect::<Vec<_>>().join(", ")),
+        Binding::Publish(_) => {
+            format!("write it where the message needs it: `to: orders.{{{field}}}`, or under its `headers`")
+        }
         Binding::Sql(_) => format!("write it where the statement needs it: `:{field}`"),
         Binding::Command(_) => format!("write it where the command needs it: `{{{field}}}`"),
+    }
+}
+
+/// What can carry an idempotency key.
+fn what_carries_keys(binding: &Binding, carrier: &str) -> String {
+    let Binding::Publish(message) = binding else { return where_to_put(binding, carrier) };
+    match message.destination.key_carrier() {
+        Some(carrier) => format!("messages carry it as `{carrier}`: `idempotency: {{ key: {carrier} }}`"),
+        None => "nothing carries a key there; say `idempotency: natural` if it may come twice".to_owned(),
     }
 }
 

@@ -168,9 +168,8 @@ pub(crate) fn read(flow: Fields<'_>, reader: &mut Reader<'_>) -> Option<Trigger>
             .map(|webhook| Trigger::Webhook(Box::new(webhook))),
         ("schedule", _) => schedule(trigger.record("schedule")?, reader).map(Trigger::Schedule),
         ("poll", _) => poll(trigger.record("poll")?, reader).map(Trigger::Poll),
-        ("stream", _) => {
-            stream::read(trigger.record("stream")?, reader).map(|stream| Trigger::Stream(Box::new(stream)))
-        }
+        ("stream", _) => stream::read(trigger.record("stream")?, flow, reader)
+            .map(|stream| Trigger::Stream(Box::new(stream))),
         _ => {
             let fields = trigger.record("event")?;
             let filter = Filter::read(fields, reader);

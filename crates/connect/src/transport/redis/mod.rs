@@ -204,7 +204,7 @@ impl Client for Redis {
         Box::pin(async move {
             match ask {
                 Ask::Command(ask) => Self::perform(self, ask, login, limits).await,
-                Ask::Mail(_) | Ask::Sql(_) => Err(TransportError::foreign()),
+                _ => Err(TransportError::foreign()),
             }
         })
     }

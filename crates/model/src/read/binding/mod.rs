@@ -5,6 +5,7 @@
 
 mod command;
 mod mail;
+mod publish;
 mod sql;
 
 use std::sync::Arc;
@@ -74,6 +75,7 @@ families! {
     mail Mail
     sql Sql
     command Command
+    publish Publish
 }
 
 words!(Transport {
@@ -82,6 +84,9 @@ words!(Transport {
     Mysql = "mysql", "MySQL and MariaDB";
     Redis = "redis", "Redis and what speaks like it, such as Valkey";
     Smtp = "smtp", "mail by SMTP";
+    Nats = "nats", "NATS with JetStream";
+    Amqp = "amqp", "AMQP 0-9-1 (RabbitMQ)";
+    Mqtt = "mqtt", "MQTT 3.1.1";
 });
 
 /// The family of bindings that a field of an operation tells.

@@ -126,7 +126,8 @@ impl Ground {
                 command
             }
         };
-        command.current_dir(&self.folder).stdin(Stdio::null());
+        // Of two servers that begin at once, one took the temporary tables of the other away.
+        command.current_dir(&self.folder).env("TMPDIR", &self.folder).stdin(Stdio::null());
         command
     }
 

@@ -64,6 +64,10 @@ impl Reader {
         let Some((length, head)) = length(input)? else { return Ok(None) };
         let kind = input[0];
         let is_message = kind >> 4 == 3;
+        // Only messages have flags (section 2.2.2).
+        if !is_message && kind & 0x0f != 0 {
+            return Err(wrong("an unknown packet"));
+        }
         if !is_message && length > HEAD_MAX {
             return Err(wrong("a packet that is too long"));
         }

@@ -27,7 +27,7 @@ steps:
         items: '[trigger.from..trigger.to]'
         concurrency: 16
         steps:
-          - sent: { call: broker.paid, with: { order: '\"ord_\" & item' }, retry: { attempts: 60, base: 50ms, max: 1s } }
+          - sent: { call: broker.paid, with: { order: '\"ord_\" & item' }, retry: { attempts: 60, base: 50ms, max: 5s } }
 ";
 
 #[test]

@@ -15,7 +15,7 @@ use sinew_e2e::service::{PASSWORD, Service, USER, authority};
 use sinew_e2e::{Said, World, sinew_with, until};
 use sinew_sandbox::Tuning;
 
-const PATIENCE: Duration = Duration::from_mins(2);
+const PATIENCE: Duration = Duration::from_mins(4);
 /// Messages of each test.
 const MESSAGES: usize = 300;
 

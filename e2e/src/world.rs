@@ -188,3 +188,34 @@ impl World {
         self.sandbox.post("/_control/crm/emit", emission).json()
     }
 }
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        // A test that fails by chance, elsewhere, is understood by this or not at all.
+        eprintln!("the server's last words:\n{}", tail(&self.options.data.join("server.log")));
+        if self.server.is_some() {
+            let shown = std::panic::AssertUnwindSafe(|| {
+                let unfinished = self.runs("status=queued,running,waiting");
+                eprintln!("{} runs are not done; of these {}", unfinished.len(), some(&unfinished));
+                let dead = self.dead();
+                eprintln!("{} dead letters are open; of these {}", dead.len(), some(&dead));
+            });
+            let _ = std::panic::catch_unwind(shown);
+        }
+    }
+}
+
+fn some(all: &[Value]) -> String {
+    all.iter().take(5).map(Value::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// The last lines of a log.
+pub(crate) fn tail(log: &Path) -> String {
+    let text = std::fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(60)..].join("\n")
+}

@@ -282,6 +282,10 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let last_words = crate::world::tail(&self.ground.folder.with_extension("log"));
+            eprintln!("the last words of {}:\n{last_words}", self.ground.kind.name);
+        }
         // The guard ends the server when its input ends.
         drop(self.guard.stdin.take());
         let _ = self.guard.wait();

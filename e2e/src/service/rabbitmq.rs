@@ -1,9 +1,13 @@
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::{Ground, Kind, PASSWORD, Service, USER, authority, done};
-use crate::free_port;
+use crate::{free_port, until};
+
+/// How long it may take to start on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(4);
 
 /// RabbitMQ, an AMQP broker.
 pub static RABBITMQ: Kind = Kind {
@@ -14,7 +18,7 @@ pub static RABBITMQ: Kind = Kind {
     user: Some("rabbitmq"),
     begin: |ground| Ok(begin(ground)),
     is_ready: |ground| done(client(ground, "amqp-declare-queue").args(["-q", "ready"])).is_ok(),
-    patience: Duration::from_mins(4),
+    patience: PATIENCE,
     told: |ground| format!("{}, user {USER}, password {PASSWORD}", url(ground)),
 };
 
@@ -69,6 +73,16 @@ fn client(ground: &Ground, program: &str) -> Command {
     command
 }
 
+/// Whether the broker's own database says a word. A queue's folder has the queue's name, too, and says nothing of it.
+fn says(folder: &Path, word: &[u8]) -> bool {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).any(|path| match path.file_name() {
+        Some(name) if name == ".queue_name" => false,
+        _ if path.is_dir() => says(&path, word),
+        _ => std::fs::read(&path).is_ok_and(|bytes| bytes.windows(word.len()).any(|part| part == word)),
+    })
+}
+
 /// A RabbitMQ with its client.
 pub struct Rabbit(pub Service);
 
@@ -83,10 +97,13 @@ impl Rabbit {
         url(self.0.ground())
     }
 
-    /// Makes a durable queue.
+    /// Makes a durable queue, which outlives a kill from now on.
     pub fn queue(&self, name: &str) {
         done(client(self.0.ground(), "amqp-declare-queue").args(["-d", "-q", name]))
             .expect("the queue is made");
+        // The broker says that it is there up to two seconds before that is on the disk.
+        let data = self.0.ground().folder.join("data");
+        until("the queue to be on the disk", PATIENCE, || says(&data, name.as_bytes()).then_some(()));
     }
 
     /// Publishes to a queue, one message a line.

@@ -21,6 +21,9 @@ pub fn sandbox_secrets() -> Vec<(String, String)> {
         .collect()
 }
 
+/// Lines of a log that are said of it.
+const LAST_LINES: usize = 60;
+
 /// Vendors, a project and a server on it, in a folder of their own.
 pub struct World {
     /// The vendors' control.
@@ -195,27 +198,28 @@ impl Drop for World {
             return;
         }
         // A test that fails by chance, elsewhere, is understood by this or not at all.
-        eprintln!("the server's last words:\n{}", tail(&self.options.data.join("server.log")));
+        last_words("the server", &self.options.data.join("server.log"));
         if self.server.is_some() {
-            let shown = std::panic::AssertUnwindSafe(|| {
-                let unfinished = self.runs("status=queued,running,waiting");
-                eprintln!("{} runs are not done; of these {}", unfinished.len(), some(&unfinished));
-                let dead = self.dead();
-                eprintln!("{} dead letters are open; of these {}", dead.len(), some(&dead));
+            let listed = std::panic::AssertUnwindSafe(|| {
+                tell("runs are not done", &self.runs("status=queued,running,waiting"));
+                tell("dead letters are open", &self.dead());
             });
-            let _ = std::panic::catch_unwind(shown);
+            let _ = std::panic::catch_unwind(listed);
         }
     }
 }
 
-fn some(all: &[Value]) -> String {
-    all.iter().take(5).map(Value::to_string).collect::<Vec<_>>().join("\n")
-}
-
-/// The last lines of a log.
-pub(crate) fn tail(log: &Path) -> String {
+/// Says the last lines of a log.
+#[expect(clippy::print_stderr, reason = "the output of a test that failed")]
+pub(crate) fn last_words(of: &str, log: &Path) {
     let text = std::fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(60)..].join("\n")
+    eprintln!("the last words of {of}:\n{}", lines[lines.len().saturating_sub(LAST_LINES)..].join("\n"));
+}
+
+#[expect(clippy::print_stderr, reason = "the output of a test that failed")]
+fn tell(what: &str, all: &[Value]) {
+    eprintln!("{} {what}; some of them:", all.len());
+    all.iter().take(5).for_each(|one| eprintln!("{one}"));
 }

@@ -24,6 +24,7 @@ pub use redis::{REDIS, Redis};
 pub use smtp::{SMTP, Smtp};
 
 use crate::means::missing;
+use crate::world::last_words;
 use crate::{free_port, until};
 
 /// Every kind of server.
@@ -283,8 +284,7 @@ impl Service {
 impl Drop for Service {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let last_words = crate::world::tail(&self.ground.folder.with_extension("log"));
-            eprintln!("the last words of {}:\n{last_words}", self.ground.kind.name);
+            last_words(self.ground.kind.name, &self.ground.folder.with_extension("log"));
         }
         // The guard ends the server when its input ends.
         drop(self.guard.stdin.take());

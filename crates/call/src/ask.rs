@@ -1,6 +1,7 @@
 //! What is called by another transport than HTTP: its second, third and fourth stage.
 
 mod command;
+mod file;
 mod publish;
 
 use std::sync::Arc;
@@ -72,6 +73,7 @@ pub(crate) fn form(plan: &AskPlan, call: &CallRequest, span: Trace) -> Result<As
         Binding::Mail(letter) => Ok(mail(plan, letter, call)),
         Binding::Sql(statement) => sql(plan, statement, call),
         Binding::Command(binding) => command::form(plan, binding, call),
+        Binding::File(binding) => file::form(plan, binding, call),
         Binding::Publish(message) => publish::form(plan, message, call, span).map(Ask::Publish),
         Binding::Http(_) => Err(no_client(&plan.shown, "it is an HTTP request")),
     }
@@ -221,6 +223,7 @@ fn meaning(kind: &Kind, asked: bool) -> (Reason, Code) {
         Kind::Deadline if asked => (Reason::Unavailable, codes::ANSWER_DEADLINE),
         Kind::Deadline => (Reason::Unavailable, codes::SEND_DEADLINE),
         Kind::Unusable => (Reason::Unavailable, codes::ANSWER_UNUSABLE),
+        Kind::Departs => (Reason::Drift, codes::DRIFT),
         Kind::TooLarge => (Reason::Refused, codes::ANSWER_TOO_LARGE),
     }
 }

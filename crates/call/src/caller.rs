@@ -139,7 +139,9 @@ impl Caller {
 
     /// The same, which keeps the sessions of people who log in.
     pub fn with_sessions(options: CallerOptions, sessions: Option<SessionKeeper>) -> Self {
-        let states = States::new(Tls::new(options.trust.clone()), Arc::clone(&options.secrets));
+        let clock = Arc::clone(&options.clock);
+        let now = Arc::new(move || clock.now());
+        let states = States::new(Tls::new(options.trust.clone()), Arc::clone(&options.secrets), now);
         let spans = AtomicU64::new(options.seed);
         let core = Arc::new_cyclic(|me| Core {
             me: Weak::clone(me),

@@ -30,9 +30,11 @@ impl Plan {
     pub(crate) fn new(connection: &Connection, operation: &Arc<Operation>) -> Result<Self, Failure> {
         match &operation.binding {
             Binding::Http(http) => Ok(Self::Http(Box::new(HttpPlan::new(connection, operation, http)?))),
-            Binding::Mail(_) | Binding::Sql(_) | Binding::Command(_) | Binding::Publish(_) => {
-                Ok(Self::Ask(AskPlan::new(connection, operation)?))
-            }
+            Binding::Mail(_)
+            | Binding::Sql(_)
+            | Binding::Command(_)
+            | Binding::File(_)
+            | Binding::Publish(_) => Ok(Self::Ask(AskPlan::new(connection, operation)?)),
         }
     }
 

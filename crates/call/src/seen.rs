@@ -38,6 +38,7 @@ pub(crate) fn ask(ask: &Ask, masker: &Masker, whole: bool) -> SeenMessage {
         Ask::Sql(ask) => statement(ask, masker, whole),
         Ask::Mail(ask) => mail(ask, masker, whole),
         Ask::Command(ask) => command(ask, masker, whole),
+        Ask::File(ask) => line_only(masker.body(ask.to_string().as_bytes(), LINE_SHOWN).into()),
         Ask::Publish(message) => published(message, masker, whole),
     }
 }

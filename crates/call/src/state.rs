@@ -47,7 +47,7 @@ pub(crate) struct Vitals {
 
 impl ConnectionState {
     /// State for a connection, taking over from an earlier version what still holds.
-    fn new(connection: &Arc<Connection>, tls: &SharedTls, earlier: Option<&Self>) -> Self {
+    fn new(connection: &Arc<Connection>, shared: &Shared, earlier: Option<&Self>) -> Self {
         let same = |holds: fn(&Connection, &Connection) -> bool| {
             earlier.filter(|earlier| holds(&earlier.connection, connection))
         };
@@ -71,9 +71,10 @@ impl ConnectionState {
                 egress: connection.egress.clone(),
                 connect: connection.deadlines.connect,
                 idle_max: connection.concurrency_max.get() as usize,
-                tls: tls.of(connection),
+                tls: shared.tls_of(connection),
                 mode: connection.tls.mode,
                 answer_max: connection.response_max.0,
+                now: Arc::clone(&shared.now),
             };
             transport::open(connection.connector.transport, &options)
         };
@@ -82,7 +83,7 @@ impl ConnectionState {
                 egress: connection.egress.clone(),
                 connect: connection.deadlines.connect,
                 idle_max: connection.concurrency_max.get() as usize,
-                tls: tls.of(connection),
+                tls: shared.tls_of(connection),
             })
         };
         Self {
@@ -130,15 +131,16 @@ impl ConnectionState {
     }
 }
 
-/// TLS settings that all connections share, and where their own come from.
-struct SharedTls {
+/// What all connections share: TLS settings and where their own come from, and the clock.
+struct Shared {
     tls: Tls,
     secrets: Arc<dyn SecretSource>,
+    now: transport::Now,
 }
 
-impl SharedTls {
+impl Shared {
     /// The settings of a connection. Its secrets are read when they are needed, and again when they may have changed.
-    fn of(&self, connection: &Connection) -> Tls {
+    fn tls_of(&self, connection: &Connection) -> Tls {
         let options = connection.tls.clone();
         if options == TlsOptions::default() {
             return self.tls.clone();
@@ -161,13 +163,13 @@ impl SharedTls {
 
 /// The state of every connection, by name; the newest version last.
 pub(crate) struct States {
-    tls: SharedTls,
+    shared: Shared,
     by_name: RwLock<HashMap<ConnectionName, Vec<Arc<ConnectionState>>>>,
 }
 
 impl States {
-    pub(crate) fn new(tls: Tls, secrets: Arc<dyn SecretSource>) -> Self {
-        Self { tls: SharedTls { tls, secrets }, by_name: RwLock::default() }
+    pub(crate) fn new(tls: Tls, secrets: Arc<dyn SecretSource>, now: transport::Now) -> Self {
+        Self { shared: Shared { tls, secrets, now }, by_name: RwLock::default() }
     }
 
     /// The state of this very version of a connection.
@@ -181,7 +183,7 @@ impl States {
         if let Some(state) = versions.iter().find(is_it) {
             return Arc::clone(state);
         }
-        let state = Arc::new(ConnectionState::new(connection, &self.tls, versions.last().map(|v| &**v)));
+        let state = Arc::new(ConnectionState::new(connection, &self.shared, versions.last().map(|v| &**v)));
         versions.push(Arc::clone(&state));
         if versions.len() > VERSIONS_MAX {
             versions.remove(0);
@@ -212,7 +214,7 @@ impl States {
             let Some(connection) = keep.connections.get(name) else { return false };
             let present = versions.iter().find(|state| Arc::ptr_eq(&state.connection, connection)).cloned();
             let present = present.unwrap_or_else(|| {
-                Arc::new(ConnectionState::new(connection, &self.tls, versions.last().map(|v| &**v)))
+                Arc::new(ConnectionState::new(connection, &self.shared, versions.last().map(|v| &**v)))
             });
             *versions = vec![present];
             true

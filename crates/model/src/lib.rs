@@ -39,8 +39,8 @@ pub use auth::{
 };
 pub use binding::{
     Argument, Binding, BodyKind, BodyPart, CommandBinding, Destination, DestinationPiece, Dialect, Family,
-    HttpBinding, MailBinding, MessageBody, Parameter, ParameterLocation, PublishBinding, SqlAnswer,
-    SqlBinding, SqlParameter, SqlPiece, TextPiece,
+    FileBinding, FileForm, FileList, FilePath, HttpBinding, MailBinding, MessageBody, NamePattern, Parameter,
+    ParameterLocation, PathError, PublishBinding, SqlAnswer, SqlBinding, SqlParameter, SqlPiece, TextPiece,
 };
 pub use channel::{AlertChannel, AlertKind, ChannelKind, EmailTls, UrlOrSecret};
 pub use connection::{Access, AddressKind, Breaker, Connection, Deadlines, Egress, Owner, SecretRef};

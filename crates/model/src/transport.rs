@@ -12,6 +12,8 @@ pub enum Transport {
     Mysql,
     /// Redis and what speaks like it.
     Redis,
+    /// Objects of Amazon S3 and of what speaks like it.
+    S3,
     /// Mail by SMTP.
     Smtp,
     /// NATS.
@@ -132,6 +134,18 @@ static REDIS: Facts = Facts {
     takes: user_or_nobody,
 };
 
+static S3: Facts = Facts {
+    schemes: &[scheme("https", 443, SchemeTls::Always), scheme("http", 80, SchemeTls::Never)],
+    family: Family::File,
+    path: UrlPath::Any,
+    example: "https://s3.eu-central-1.amazonaws.com/bucket",
+    logins: "`aws_sigv4` with `service: s3`, or `none`",
+    takes: |auth| match auth {
+        Auth::AwsSigV4(aws) => &*aws.service == "s3",
+        auth => matches!(auth, Auth::None),
+    },
+};
+
 static SMTP: Facts = Facts {
     schemes: &[scheme("smtp", 587, SchemeTls::Agreed), scheme("smtps", 465, SchemeTls::Always)],
     family: Family::Mail,
@@ -244,6 +258,7 @@ impl Transport {
             Self::Postgres => &POSTGRES,
             Self::Mysql => &MYSQL,
             Self::Redis => &REDIS,
+            Self::S3 => &S3,
             Self::Smtp => &SMTP,
             Self::Nats => &NATS,
             Self::Amqp => &AMQP,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sinew_stdx::Json;
 
 use crate::bounded::{Bounded, is_too_long};
+use crate::mark::Track;
 use crate::{Encoding, RECORD_BYTES_MAX, RecordError};
 
 /// How rows are written.
@@ -26,16 +27,20 @@ impl Default for CsvFormat {
     }
 }
 
+/// `header` has the names of the fields, where the line that tells them was read before.
 pub(crate) fn read(
     format: &CsvFormat,
+    header: Option<Vec<String>>,
     bytes: impl Read + Send + 'static,
+    track: Track,
 ) -> impl Iterator<Item = Result<Json, RecordError>> + Send + 'static {
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(format.delimiter)
         .quote(format.quote)
         .has_headers(false)
         .from_reader(Bounded::new(bytes, RECORD_BYTES_MAX));
-    let mut names = format.columns.as_ref().map(|columns| unlike(columns.iter().map(|name| &**name)));
+    let told = || format.columns.as_ref().map(|columns| unlike(columns.iter().map(|name| &**name)));
+    let mut names = header.or_else(told);
     let mut record = csv::StringRecord::new();
     let mut number = 0_u64;
     std::iter::from_fn(move || {
@@ -47,8 +52,11 @@ pub(crate) fn read(
                 Err(error) => return Some(Err(wrong(&error, number))),
                 Ok(true) => {}
             }
+            track.note(reader.position().byte());
             let Some(names) = &names else {
-                names = Some(unlike(record.iter().map(str::trim)));
+                let told = unlike(record.iter().map(str::trim));
+                track.tell(&told);
+                names = Some(told);
                 continue;
             };
             if names.len() != record.len() {

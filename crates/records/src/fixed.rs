@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use sinew_stdx::Json;
 
+use crate::mark::Track;
 use crate::ndjson::lines;
 use crate::{Encoding, RecordError};
 
@@ -31,9 +32,10 @@ pub struct Column {
 pub(crate) fn read(
     format: &FixedFormat,
     bytes: impl Read + Send + 'static,
+    track: Track,
 ) -> impl Iterator<Item = Result<Json, RecordError>> + Send + 'static {
     let FixedFormat { columns, skip, .. } = format.clone();
-    lines(bytes).filter_map(move |line| match line {
+    lines(bytes, track).filter_map(move |line| match line {
         Ok((number, line)) if number <= skip || line.trim_ascii().is_empty() => None,
         Ok((number, line)) => Some(match String::from_utf8(line) {
             Ok(line) => Ok(record(&columns, &line)),

@@ -6,6 +6,7 @@
 mod bounded;
 mod csv;
 mod fixed;
+mod mark;
 mod ndjson;
 mod xml;
 
@@ -16,8 +17,11 @@ use std::sync::Arc;
 use encoding_rs_io::{DecodeReaderBytes, DecodeReaderBytesBuilder};
 use sinew_stdx::Json;
 
+use mark::Track;
+
 pub use csv::CsvFormat;
 pub use fixed::{Column, FixedFormat};
+pub use mark::{Mark, Marked, Place, records_from};
 pub use xml::XmlFormat;
 
 /// The longest record: a row, a line, an element with all that is in it.
@@ -94,9 +98,13 @@ pub type Records = Box<dyn Iterator<Item = Result<Json, RecordError>> + Send>;
 /// The records in these bytes.
 pub fn records(format: &Format, bytes: impl Read + Send + 'static) -> Records {
     match format {
-        Format::Csv(format) => until_wrong(csv::read(format, decoded(format.encoding, bytes))),
-        Format::Ndjson => until_wrong(ndjson::read(decoded(Encoding::default(), bytes))),
-        Format::Fixed(format) => until_wrong(fixed::read(format, decoded(format.encoding, bytes))),
+        Format::Csv(format) => {
+            until_wrong(csv::read(format, None, decoded(format.encoding, bytes), Track::default()))
+        }
+        Format::Ndjson => until_wrong(ndjson::read(decoded(Encoding::default(), bytes), Track::default())),
+        Format::Fixed(format) => {
+            until_wrong(fixed::read(format, decoded(format.encoding, bytes), Track::default()))
+        }
         Format::Xml(format) => until_wrong(xml::read(format, bytes)),
     }
 }

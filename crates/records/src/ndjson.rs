@@ -2,14 +2,16 @@ use std::io::{BufRead as _, BufReader, Read};
 
 use sinew_stdx::Json;
 
+use crate::mark::Track;
 use crate::{RECORD_BYTES_MAX, RecordError};
 
 /// The lines of a text, numbered from 1, without their ends.
 pub(crate) fn lines(
     bytes: impl Read + Send + 'static,
+    track: Track,
 ) -> impl Iterator<Item = Result<(u64, Vec<u8>), RecordError>> + Send + 'static {
     let mut reader = BufReader::with_capacity(64 * 1024, bytes);
-    let mut number = 0_u64;
+    let (mut number, mut at) = (0_u64, 0_u64);
     std::iter::from_fn(move || {
         number += 1;
         let mut line = Vec::new();
@@ -17,7 +19,9 @@ pub(crate) fn lines(
         match read {
             Ok(0) => None,
             Ok(RECORD_BYTES_MAX) if !line.ends_with(b"\n") => Some(Err(RecordError::TooLong { number })),
-            Ok(_) => {
+            Ok(length) => {
+                at += length as u64;
+                track.note(at);
                 if line.last() == Some(&b'\n') {
                     line.pop();
                 }
@@ -33,8 +37,9 @@ pub(crate) fn lines(
 
 pub(crate) fn read(
     bytes: impl Read + Send + 'static,
+    track: Track,
 ) -> impl Iterator<Item = Result<Json, RecordError>> + Send + 'static {
-    lines(bytes).filter_map(|line| match line {
+    lines(bytes, track).filter_map(|line| match line {
         Ok((_, line)) if line.trim_ascii().is_empty() => None,
         Ok((number, line)) => Some(Json::parse(&line).map_err(|e| {
             RecordError::wrong(format_args!("line {number}"), format_args!("it is not JSON: {e}"))

@@ -1,4 +1,5 @@
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use aws_lc_rs::{digest, hmac};
 use bytes::Bytes;
@@ -11,7 +12,9 @@ use sinew_vault::Secret;
 use zeroize::Zeroizing;
 
 use super::hmac::hex;
-use super::{AuthError, Credential, ENCODED, Moment, Resolve, Signer, masks, sensitive, signed_host};
+use super::{
+    AuthError, Credential, ENCODED, Login, Moment, Proof, Resolve, Signer, masks, sensitive, signed_host,
+};
 
 const DATE: HeaderName = HeaderName::from_static("x-amz-date");
 const TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
@@ -26,7 +29,10 @@ pub(super) fn credential(aws: &AwsSigV4, resolve: Resolve<'_>) -> Result<Credent
     let masks = std::iter::once(&secret_key).chain(&session_token).flat_map(masks).collect();
     let headers = if session_token.is_some() { vec![AUTHORIZATION, TOKEN] } else { vec![AUTHORIZATION] };
     let signer = AwsSigner { aws: aws.clone(), access_key, secret_key, session_token };
-    Ok(Credential { masks, ..Credential::signing(signer, headers) })
+    let mut credential = Credential { masks, ..Credential::signing(signer, headers) };
+    let login = Login::new(Arc::from(""), Secret::new(""), Proof::Password);
+    credential.login = Some(Login { signer: credential.signer.clone(), ..login });
+    Ok(credential)
 }
 
 #[derive(Debug)]

@@ -18,11 +18,7 @@ pub(super) fn credential(login: &BasicLogin, resolve: Resolve<'_>) -> Result<Cre
                 return Err(AuthError::ColonInUserName);
             }
             let password = resolve(password)?;
-            log_in = Some(Login {
-                user: Arc::clone(username),
-                password: password.clone(),
-                proof: Proof::Password,
-            });
+            log_in = Some(Login::new(Arc::clone(username), password.clone(), Proof::Password));
             (pair(username, password.expose()), vec![password])
         }
         BasicLogin::Key { key, password } => {

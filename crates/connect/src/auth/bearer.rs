@@ -9,6 +9,6 @@ use super::{AuthError, Credential, Login, Proof};
 /// A bearer token (RFC 6750, section 2.1).
 pub(super) fn credential(token: &Secret) -> Result<Credential, AuthError> {
     let text = Zeroizing::new(format!("Bearer {}", token.expose()));
-    let login = Login { user: Arc::from(""), password: token.clone(), proof: Proof::Token };
+    let login = Login::new(Arc::from(""), token.clone(), Proof::Token);
     Ok(Credential { login: Some(login), ..Credential::header(AUTHORIZATION, &text, token)? })
 }

@@ -93,7 +93,7 @@ pub struct Credential {
     pub masks: Vec<Secret>,
 }
 
-/// A user name and its password, or a token.
+/// Who logs in to systems that are not asked by requests with headers.
 #[derive(Clone, Debug)]
 pub struct Login {
     /// The user name; empty if there is a token, which knows whose it is.
@@ -102,6 +102,15 @@ pub struct Login {
     pub password: Secret,
     /// Which of them.
     pub proof: Proof,
+    /// What signs requests that the transport forms by itself.
+    pub signer: Option<Arc<dyn Signer>>,
+}
+
+impl Login {
+    /// A user name and its password, or a token.
+    pub fn new(user: Arc<str>, password: Secret, proof: Proof) -> Self {
+        Self { user, password, proof, signer: None }
+    }
 }
 
 /// What somebody logs in by.

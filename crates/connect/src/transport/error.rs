@@ -49,6 +49,8 @@ pub enum TransportErrorKind {
     Deadline,
     /// The answer cannot be used.
     Unusable,
+    /// What was read is not what it was said to be.
+    Departs,
     /// The answer is larger than allowed.
     TooLarge,
 }

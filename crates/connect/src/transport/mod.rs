@@ -12,6 +12,7 @@
         feature = "postgres",
         feature = "mysql",
         feature = "redis",
+        feature = "s3",
         feature = "smtp",
         feature = "amqp",
         feature = "mqtt",
@@ -24,6 +25,8 @@
 mod amqp;
 mod broker;
 mod error;
+#[cfg(feature = "s3")]
+mod files;
 mod line;
 #[cfg(feature = "mqtt")]
 mod mqtt;
@@ -37,18 +40,23 @@ mod reading;
 #[cfg(feature = "redis")]
 mod redis;
 mod rows;
+#[cfg(feature = "s3")]
+mod s3;
 mod sessions;
 #[cfg(feature = "smtp")]
 mod smtp;
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sinew_model::{CommandBinding, Egress, MailBinding, PublishBinding, SqlBinding, TlsMode, Transport};
-use sinew_stdx::Json;
+use sinew_model::{
+    CommandBinding, Egress, FileBinding, MailBinding, PublishBinding, SqlBinding, TlsMode, Transport,
+};
+use sinew_stdx::{Json, Timestamp};
 
 use crate::auth::Login;
 use crate::source::{Source, Wanted};
@@ -73,7 +81,12 @@ pub struct ClientOptions {
     pub mode: TlsMode,
     /// The most bytes of an answer, or of a page of it.
     pub answer_max: u64,
+    /// Tells the time.
+    pub now: Now,
 }
+
+/// Tells the time.
+pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// What is asked of a system, ready to go out.
 #[derive(Clone, Debug)]
@@ -84,6 +97,8 @@ pub enum Ask {
     Sql(SqlAsk),
     /// A command.
     Command(CommandAsk),
+    /// A file, or those of a folder.
+    File(FileAsk),
     /// A message to be published.
     Publish(PublishAsk),
 }
@@ -117,6 +132,43 @@ pub struct CommandAsk {
     pub command: Arc<CommandBinding>,
     /// The command, and every argument.
     pub words: Vec<String>,
+}
+
+/// What is to be done with which file.
+#[derive(Clone, Debug)]
+pub struct FileAsk {
+    /// What it was made of.
+    pub file: Arc<FileBinding>,
+    /// The file, or the folder.
+    pub path: String,
+    /// Where it will be, if it is moved.
+    pub to: Option<String>,
+    /// What will be in it, if it is written.
+    pub content: Option<Content>,
+}
+
+/// What will be in a file.
+#[derive(Clone, Debug)]
+pub struct Content {
+    /// Its bytes.
+    pub bytes: Bytes,
+    /// What they are.
+    pub media_type: &'static str,
+}
+
+/// `move in/a.csv to done/a.csv`
+impl fmt::Display for FileAsk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = &self.path;
+        match (&*self.file, &self.to, &self.content) {
+            (FileBinding::List(_), ..) => write!(f, "list {path}/"),
+            (FileBinding::Read { .. }, ..) => write!(f, "read {path}"),
+            (FileBinding::Delete { .. }, ..) => write!(f, "remove {path}"),
+            (_, Some(to), _) => write!(f, "move {path} to {to}"),
+            (_, _, Some(content)) => write!(f, "write {path} ({} bytes)", content.bytes.len()),
+            _ => write!(f, "{path}"),
+        }
+    }
 }
 
 /// A message for a broker.
@@ -193,7 +245,6 @@ pub trait Client: Send + Sync {
 }
 
 /// Bytes as an answer holds them: Base64.
-#[cfg(feature = "redis")]
 fn base64(bytes: &[u8]) -> Json {
     use base64::Engine as _;
     Json::string(&base64::engine::general_purpose::STANDARD.encode(bytes))
@@ -238,6 +289,10 @@ pub fn open(transport: Transport, options: &ClientOptions) -> Result<Option<Arc<
         Transport::Redis => Ok(Some(Arc::new(redis::Redis::new(Place::of(transport, options)?, options)))),
         #[cfg(not(feature = "redis"))]
         Transport::Redis => Err(NotOpened::NotBuilt("Redis")),
+        #[cfg(feature = "s3")]
+        Transport::S3 => Ok(Some(s3::open(&Place::of(transport, options)?, options)?)),
+        #[cfg(not(feature = "s3"))]
+        Transport::S3 => Err(NotOpened::NotBuilt("S3")),
         #[cfg(feature = "nats")]
         Transport::Nats => {
             Ok(Some(Arc::new(broker::Broker::new(nats::Nats, Place::of(transport, options)?, options))))

@@ -3,12 +3,15 @@
 //! A new family is a file here, a variant of [`Binding`] and [`Family`], and its fields in `read::binding`.
 
 mod command;
+mod file;
 mod http;
 mod mail;
 mod publish;
 mod sql;
 
+pub(crate) use command::pieces;
 pub use command::{Argument, CommandBinding, TextPiece};
+pub use file::{FileBinding, FileForm, FileList, FilePath, NamePattern, PathError};
 pub use http::{BodyKind, BodyPart, HttpBinding, Parameter, ParameterLocation};
 pub use mail::MailBinding;
 pub(crate) use mail::check_mailbox;
@@ -35,6 +38,8 @@ pub enum Binding {
     Sql(Arc<SqlBinding>),
     /// A command with its arguments.
     Command(Arc<CommandBinding>),
+    /// A file to read or write, or those of a folder.
+    File(Arc<FileBinding>),
     /// A message for a broker.
     Publish(Arc<PublishBinding>),
 }
@@ -50,6 +55,8 @@ pub enum Family {
     Sql,
     /// Commands.
     Command,
+    /// Files.
+    File,
     /// Messages.
     Publish,
 }
@@ -62,6 +69,7 @@ impl Binding {
             Self::Mail(_) => Family::Mail,
             Self::Sql(_) => Family::Sql,
             Self::Command(_) => Family::Command,
+            Self::File(_) => Family::File,
             Self::Publish(_) => Family::Publish,
         }
     }
@@ -70,7 +78,7 @@ impl Binding {
     pub fn as_http(&self) -> Option<&HttpBinding> {
         match self {
             Self::Http(http) => Some(http),
-            Self::Mail(_) | Self::Sql(_) | Self::Command(_) | Self::Publish(_) => None,
+            Self::Mail(_) | Self::Sql(_) | Self::Command(_) | Self::File(_) | Self::Publish(_) => None,
         }
     }
 
@@ -81,6 +89,7 @@ impl Binding {
             Self::Mail(mail) => mail.takes(field),
             Self::Sql(sql) => sql.parameter(field).is_some(),
             Self::Command(command) => command.fields().any(|own| **own == *field),
+            Self::File(file) => file.fields().any(|own| own == field),
             Self::Publish(message) => message.takes(field),
         }
     }
@@ -91,6 +100,7 @@ impl Binding {
             Self::Http(_) => true,
             Self::Sql(sql) => sql.parameter(carrier).is_some(),
             Self::Mail(_) | Self::Command(_) => self.takes(carrier),
+            Self::File(_) => false,
             Self::Publish(message) => message.destination.key_carrier() == Some(carrier),
         }
     }
@@ -101,12 +111,8 @@ impl Binding {
             Self::Http(http) => http.parameters.iter().filter(|p| p.required).map(|p| &*p.field).collect(),
             Self::Mail(mail) => mail.required().collect(),
             Self::Sql(sql) => sql.parameters.iter().filter(|p| p.required).map(|p| &*p.field).collect(),
-            Self::Command(command) => {
-                let mut fields: Vec<&str> = command.fields().map(|field| &**field).collect();
-                fields.sort_unstable();
-                fields.dedup();
-                fields
-            }
+            Self::Command(command) => once_each(command.fields().map(|field| &**field)),
+            Self::File(file) => once_each(file.fields()),
             Self::Publish(message) => message.required(),
         }
     }
@@ -115,7 +121,7 @@ impl Binding {
     pub(crate) fn schema(&self) -> Option<Schema> {
         match self {
             Self::Mail(mail) => mail.schema(),
-            Self::Http(_) | Self::Sql(_) | Self::Command(_) | Self::Publish(_) => None,
+            Self::Http(_) | Self::Sql(_) | Self::Command(_) | Self::File(_) | Self::Publish(_) => None,
         }
     }
 
@@ -129,7 +135,27 @@ impl Binding {
             Self::Mail(mail) => mail.reached(),
             Self::Sql(sql) => Cow::Owned(sql.in_one_line()),
             Self::Command(command) => Cow::Owned(command.to_string()),
+            Self::File(file) => Cow::Owned(file.to_string()),
             Self::Publish(message) => Cow::Owned(message.reached()),
         }
     }
+
+    /// Whether a second call has no further effect, by what it is.
+    pub(crate) fn is_natural(&self) -> bool {
+        match self {
+            // RFC 9110, section 9.2.2: PUT and DELETE are idempotent by definition.
+            Self::Http(http) => matches!(&*http.method, "PUT" | "DELETE"),
+            Self::File(file) => {
+                matches!(&**file, FileBinding::Write { new: false, .. } | FileBinding::Delete { .. })
+            }
+            Self::Mail(_) | Self::Sql(_) | Self::Command(_) | Self::Publish(_) => false,
+        }
+    }
+}
+
+fn once_each<'f>(fields: impl Iterator<Item = &'f str>) -> Vec<&'f str> {
+    let mut fields: Vec<&str> = fields.collect();
+    fields.sort_unstable();
+    fields.dedup();
+    fields
 }

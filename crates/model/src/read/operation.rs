@@ -350,8 +350,7 @@ fn idempotency(
             _ => Some(Idempotency::Key { header: fields.record("idempotency")?.text("key")? }),
         };
     }
-    // RFC 9110, section 9.2.2: PUT and DELETE are idempotent by definition.
-    let natural = binding.as_http().is_some_and(|http| matches!(&*http.method, "PUT" | "DELETE"));
+    let natural = binding.is_natural();
     // A statement carries a key only where it names it.
     Some(match key_header.filter(|header| binding.carries(header)) {
         _ if effect == Effect::Read || natural => Idempotency::Natural,

@@ -134,6 +134,7 @@ fn where_to_put(binding: &Binding, field: &str) -> String {
         }
         Binding::Sql(_) => format!("write it where the statement needs it: `:{field}`"),
         Binding::Command(_) => format!("write it where the command needs it: `{{{field}}}`"),
+        Binding::File(_) => format!("write it where the path needs it: `{{{field}}}`"),
     }
 }
 

@@ -192,8 +192,7 @@ mod tests {
         let (ours, theirs): (DuplexStream, DuplexStream) = tokio::io::duplex(100_000);
         let mut server = Packets::new(theirs, 0, 10_000);
         let mut client = Packets::new(ours, 0, 10_000);
-        let login =
-            Login { user: Arc::from("sinew"), password: Secret::new("secret"), proof: Proof::Password };
+        let login = Login::new(Arc::from("sinew"), Secret::new("secret"), Proof::Password);
         let serve = async {
             let mut heard = vec![server.read().await.unwrap()];
             for packet in says {

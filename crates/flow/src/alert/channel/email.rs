@@ -40,7 +40,7 @@ impl Letter<'_> {
             None => None,
             Some((user, password)) => {
                 let password = outside.secrets.resolve(password)?;
-                Some(Login { user: Arc::clone(user), password, proof: Proof::Password })
+                Some(Login::new(Arc::clone(user), password, Proof::Password))
             }
         };
         let limits = Limits { until: Instant::now() + PATIENCE, connect: PATIENCE, read: PATIENCE };
@@ -50,6 +50,7 @@ impl Letter<'_> {
 
     fn options(&self, outside: &Outside, channel: &AlertChannel) -> ClientOptions {
         let scheme = if self.tls == EmailTls::Wrapper { "smtps" } else { "smtp" };
+        let clock = Arc::clone(&outside.clock);
         ClientOptions {
             url: format!("{scheme}://{}", self.server).into(),
             egress: channel.egress.clone(),
@@ -58,6 +59,7 @@ impl Letter<'_> {
             tls: outside.tls.clone(),
             mode: if self.tls == EmailTls::None { TlsMode::None } else { TlsMode::Required },
             answer_max: ANSWER_MAX,
+            now: Arc::new(move || clock.now()),
         }
     }
 

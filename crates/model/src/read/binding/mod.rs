@@ -4,6 +4,7 @@
 //! fields, are read in `read::operation`.
 
 mod command;
+mod file;
 mod mail;
 mod publish;
 mod sql;
@@ -75,6 +76,7 @@ families! {
     mail Mail
     sql Sql
     command Command
+    file File
     publish Publish
 }
 
@@ -83,6 +85,7 @@ words!(Transport {
     Postgres = "postgres", "PostgreSQL";
     Mysql = "mysql", "MySQL and MariaDB";
     Redis = "redis", "Redis and what speaks like it, such as Valkey";
+    S3 = "s3", "objects of Amazon S3 and of what speaks like it";
     Smtp = "smtp", "mail by SMTP";
     Nats = "nats", "NATS with JetStream";
     Amqp = "amqp", "AMQP 0-9-1 (RabbitMQ)";

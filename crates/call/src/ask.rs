@@ -172,7 +172,7 @@ pub(crate) fn answer(plan: &AskPlan, policy: DriftPolicy, told: Told) -> Result<
 
 /// Whether the system was reached with it.
 pub(crate) fn was_asked(error: &TransportError) -> bool {
-    !matches!(error.kind, Kind::Dial(_) | Kind::NoTls | Kind::Login | Kind::Unfit)
+    !matches!(error.kind, Kind::Dial(_) | Kind::NoTls | Kind::HostKey | Kind::Login | Kind::Unfit)
         && (error.may_have_taken_effect || error.code.is_some())
 }
 
@@ -209,6 +209,7 @@ fn meaning(kind: &Kind, asked: bool) -> (Reason, Code) {
             (reason, send::code_of(&SendError::Dial((**error).clone())))
         }
         Kind::NoTls => (Reason::Unavailable, codes::TLS_NOT_OFFERED),
+        Kind::HostKey => (Reason::Refused, codes::HOST_KEY),
         Kind::Login => (Reason::Credential, codes::CREDENTIAL_REFUSED),
         Kind::Forbidden => (Reason::Credential, codes::FORBIDDEN),
         Kind::Unfit => (Reason::Mapping, codes::INPUT_UNPLACEABLE),
@@ -233,6 +234,9 @@ fn help(kind: &Kind) -> Option<&'static str> {
         Kind::Dial(error) => send::mend(&SendError::Dial((**error).clone())),
         Kind::NoTls => Some(
             "switch TLS on there; in a network that you trust the connection can say `tls: { mode: none }`",
+        ),
+        Kind::HostKey => Some(
+            "ask whoever runs the system whether this is its key; if it is, put it under `host_keys` of the connection",
         ),
         Kind::TooLarge => Some("read it page by page (`all_pages`, or `each`), or raise `response_max`"),
         _ => None,

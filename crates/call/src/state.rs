@@ -63,6 +63,7 @@ impl ConnectionState {
         let system_alike = same(|a, b| {
             a.base_url == b.base_url
                 && a.response_max == b.response_max
+                && a.host_keys == b.host_keys
                 && a.connector.transport == b.connector.transport
         });
         let system = || {
@@ -73,6 +74,7 @@ impl ConnectionState {
                 idle_max: connection.concurrency_max.get() as usize,
                 tls: shared.tls_of(connection),
                 mode: connection.tls.mode,
+                host_keys: connection.host_keys.clone(),
                 answer_max: connection.response_max.0,
                 now: Arc::clone(&shared.now),
             };

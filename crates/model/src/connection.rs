@@ -69,6 +69,8 @@ pub struct Connection {
     pub auth: Auth,
     /// How it proves itself by TLS, and whom it trusts.
     pub tls: TlsOptions,
+    /// The fingerprints of the keys by which the system is known over SSH.
+    pub host_keys: Vec<Arc<str>>,
     /// What may be done with it.
     pub access: Access,
     /// How many calls the account may make, shared by everything that uses this connection.

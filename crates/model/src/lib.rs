@@ -35,7 +35,7 @@ pub use auth::{
     ApiKey, Auth, AuthorizationCode, AwsSigV4, BasicLogin, ClientProof, Endpoints, Grant, HmacSigning,
     JwtAlgorithm, JwtBearer, JwtKey, KeyEncoding, KeyLocation, OAuth1, OAuth1Method, OAuth2, OAuthClient,
     ScopeIn, SessionKeep, SessionLogin, SessionSource, SessionValue, SignatureEncoding, SignatureHash,
-    SignaturePart, TimestampFormat, TokenExchange, TokenGiven, WsSecurity,
+    SignaturePart, SshKey, TimestampFormat, TokenExchange, TokenGiven, WsSecurity,
 };
 pub use binding::{
     Argument, Binding, BodyKind, BodyPart, CommandBinding, Destination, DestinationPiece, Dialect, Family,

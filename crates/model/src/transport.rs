@@ -14,6 +14,8 @@ pub enum Transport {
     Redis,
     /// Objects of Amazon S3 and of what speaks like it.
     S3,
+    /// Files over SSH.
+    Sftp,
     /// Mail by SMTP.
     Smtp,
     /// NATS.
@@ -103,8 +105,8 @@ static HTTP: Facts = Facts {
     family: Family::Http,
     path: UrlPath::Any,
     example: "https://api.example.com/v1",
-    logins: "any of them",
-    takes: |_| true,
+    logins: "any of them but `ssh`",
+    takes: |auth| !matches!(auth, Auth::Ssh(_)),
 };
 
 static POSTGRES: Facts = Facts {
@@ -144,6 +146,15 @@ static S3: Facts = Facts {
         Auth::AwsSigV4(aws) => &*aws.service == "s3",
         auth => matches!(auth, Auth::None),
     },
+};
+
+static SFTP: Facts = Facts {
+    schemes: &[scheme("sftp", 22, SchemeTls::Always)],
+    family: Family::File,
+    path: UrlPath::Any,
+    example: "sftp://files.example.com/upload",
+    logins: "`ssh` with a key, `basic` with a user name, or `none`",
+    takes: |auth| matches!(auth, Auth::Ssh(_)) || user_or_nobody(auth),
 };
 
 static SMTP: Facts = Facts {
@@ -259,6 +270,7 @@ impl Transport {
             Self::Mysql => &MYSQL,
             Self::Redis => &REDIS,
             Self::S3 => &S3,
+            Self::Sftp => &SFTP,
             Self::Smtp => &SMTP,
             Self::Nats => &NATS,
             Self::Amqp => &AMQP,

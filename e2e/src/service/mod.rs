@@ -6,6 +6,7 @@
 mod mariadb;
 mod mosquitto;
 mod nats;
+mod openssh;
 mod postgres;
 mod rabbitmq;
 mod redis;
@@ -18,6 +19,7 @@ use std::time::Duration;
 pub use mariadb::{MARIADB, Mariadb};
 pub use mosquitto::{MOSQUITTO, Mosquitto};
 pub use nats::{NATS, Nats};
+pub use openssh::{OPENSSH, Openssh, SshKey};
 pub use postgres::{POSTGRES, Postgres};
 pub use rabbitmq::{RABBITMQ, Rabbit};
 pub use redis::{REDIS, Redis};
@@ -28,7 +30,7 @@ use crate::world::last_words;
 use crate::{free_port, until};
 
 /// Every kind of server.
-pub static ALL: &[&Kind] = &[&MARIADB, &POSTGRES, &REDIS, &SMTP, &NATS, &RABBITMQ, &MOSQUITTO];
+pub static ALL: &[&Kind] = &[&MARIADB, &POSTGRES, &REDIS, &SMTP, &NATS, &RABBITMQ, &MOSQUITTO, &OPENSSH];
 
 /// How long most servers may take to be ready on a busy machine.
 pub const READY_PATIENCE: Duration = Duration::from_mins(1);
@@ -123,13 +125,20 @@ impl Ground {
             None => Command::new(path),
             Some(user) => {
                 let mut command = Command::new("setpriv");
-                command.args(["--reuid", user, "--regid", user, "--init-groups", "--"]).arg(path);
+                let group =
+                    done(Command::new("id").args(["-g", user])).expect("the package has made the user");
+                command.args(["--reuid", user, "--regid", group.trim(), "--init-groups", "--"]).arg(path);
                 command
             }
         };
         // Of two servers that begin at once, one took the temporary tables of the other away.
         command.current_dir(&self.folder).env("TMPDIR", &self.folder).stdin(Stdio::null());
         command
+    }
+
+    /// Who runs the server.
+    pub fn user(&self) -> String {
+        self.run("/usr/bin/id", &["-un"]).expect("everybody has a name").trim().to_owned()
     }
 
     /// Runs a program to its end; gives what it wrote.

@@ -153,6 +153,7 @@ fn connection(url: &str) -> Connection {
         response_max: ByteSize(64 * 1024),
         headers: Vec::new(),
         webhook_secret: Vec::new(),
+        host_keys: Vec::new(),
         webhook_token: None,
     }
 }

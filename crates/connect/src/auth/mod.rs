@@ -10,6 +10,7 @@ mod mask;
 mod oauth1;
 pub mod oauth2;
 mod session;
+mod ssh;
 mod ws_security;
 
 use std::sync::Arc;
@@ -98,8 +99,10 @@ pub struct Credential {
 pub struct Login {
     /// The user name; empty if there is a token, which knows whose it is.
     pub user: Arc<str>,
-    /// The password, or the token.
+    /// The password, the token, or what the key is sealed under.
     pub password: Secret,
+    /// The private key, if one logs in by that.
+    pub key: Option<Secret>,
     /// Which of them.
     pub proof: Proof,
     /// What signs requests that the transport forms by itself.
@@ -109,7 +112,7 @@ pub struct Login {
 impl Login {
     /// A user name and its password, or a token.
     pub fn new(user: Arc<str>, password: Secret, proof: Proof) -> Self {
-        Self { user, password, proof, signer: None }
+        Self { user, password, key: None, proof, signer: None }
     }
 }
 
@@ -165,6 +168,7 @@ impl Credential {
             Auth::AwsSigV4(aws) => aws_sigv4::credential(aws, resolve).map(Some),
             Auth::Hmac(signing) => hmac::credential(signing, resolve).map(Some),
             Auth::WsSecurity(login) => ws_security::credential(login, resolve).map(Some),
+            Auth::Ssh(key) => ssh::credential(key, resolve).map(Some),
             Auth::OAuth2(_) | Auth::Session(_) => Ok(None),
         }
     }

@@ -25,6 +25,8 @@ pub enum TransportErrorKind {
     Dial(Box<DialError>),
     /// The system does not offer TLS, and the connection wants it.
     NoTls,
+    /// The system is not known by the key that it shows.
+    HostKey,
     /// The system does not know whoever logs in.
     Login,
     /// Whoever logged in may not do this.

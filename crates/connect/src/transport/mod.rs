@@ -25,7 +25,7 @@
 mod amqp;
 mod broker;
 mod error;
-#[cfg(feature = "s3")]
+#[cfg(any(feature = "s3", feature = "sftp"))]
 mod files;
 mod line;
 #[cfg(feature = "mqtt")]
@@ -43,6 +43,8 @@ mod rows;
 #[cfg(feature = "s3")]
 mod s3;
 mod sessions;
+#[cfg(feature = "sftp")]
+mod sftp;
 #[cfg(feature = "smtp")]
 mod smtp;
 
@@ -79,6 +81,8 @@ pub struct ClientOptions {
     pub tls: Tls,
     /// Whether TLS is used where both sides agree on it.
     pub mode: TlsMode,
+    /// The fingerprints of the keys by which the system is known over SSH.
+    pub host_keys: Vec<Arc<str>>,
     /// The most bytes of an answer, or of a page of it.
     pub answer_max: u64,
     /// Tells the time.
@@ -311,6 +315,10 @@ pub fn open(transport: Transport, options: &ClientOptions) -> Result<Option<Arc<
         }
         #[cfg(not(feature = "mqtt"))]
         Transport::Mqtt => Err(NotOpened::NotBuilt("MQTT")),
+        #[cfg(feature = "sftp")]
+        Transport::Sftp => Ok(Some(sftp::open(Place::of(transport, options)?, options))),
+        #[cfg(not(feature = "sftp"))]
+        Transport::Sftp => Err(NotOpened::NotBuilt("SFTP")),
     }
 }
 

@@ -19,6 +19,8 @@ codes! {
     ANSWER_UNUSABLE = "SNW-2007", "The answer cannot be read";
     /// The answer is larger than allowed.
     ANSWER_TOO_LARGE = "SNW-2008", "The answer is larger than allowed";
+    /// The system is not known by its key.
+    HOST_KEY = "SNW-2009", "The system is not known by its key";
     /// The address may not be reached.
     EGRESS_REFUSED = "SNW-2010", "The address may not be reached";
     /// The connection allows reads only.

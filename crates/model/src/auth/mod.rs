@@ -8,6 +8,7 @@ mod hmac;
 mod oauth1;
 mod oauth2;
 mod session;
+mod ssh;
 mod ws_security;
 
 pub use api_key::{ApiKey, KeyLocation};
@@ -20,6 +21,7 @@ pub use oauth2::{
     ScopeIn, TokenExchange, TokenGiven,
 };
 pub use session::{SessionKeep, SessionLogin, SessionSource, SessionValue};
+pub use ssh::SshKey;
 pub use ws_security::WsSecurity;
 
 use crate::SecretRef;
@@ -49,6 +51,8 @@ pub enum Auth {
     Certificate,
     /// A user name token in the header of SOAP messages (WS-Security 1.0).
     WsSecurity(Box<WsSecurity>),
+    /// A key by which one logs in over SSH.
+    Ssh(Box<SshKey>),
 }
 
 impl Auth {
@@ -65,6 +69,7 @@ impl Auth {
             Self::Hmac(hmac) => vec![&hmac.key],
             Self::Session(session) => session.secrets(),
             Self::WsSecurity(login) => vec![&login.password],
+            Self::Ssh(key) => key.secrets(),
         }
     }
 

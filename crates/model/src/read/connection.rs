@@ -46,6 +46,12 @@ static CONNECTION: Record = Record {
             .like("https://crm.example.com/v1"),
         auth::REQUIRED,
         tls::FIELD,
+        optional(
+            "host_keys",
+            Shape::OneOrList(&Shape::Text),
+            "The fingerprint of the key by which the system is known over SSH; a list while one replaces another.",
+        )
+        .like("SHA256:nThbg6kXUpJWGl7E1IGOCspRomTxdCARLviKw6E5SY8"),
         default("access", Shape::Word(Access::WORDS), "read", "What may be done with it."),
         optional(
             "budget",
@@ -137,6 +143,7 @@ pub(crate) fn read(root: &Node, reader: &mut Reader<'_>) -> Option<Connection> {
     let connector = connector(fields, reader);
     if let Some(connector) = &connector {
         transport::check(connector.transport, fields, base_url.as_deref(), reader);
+        transport::check_host_keys(connector.transport, fields, reader);
     }
     let documented = connector.as_ref().and_then(|connector| connector.limits.rate);
     let auth = auth::read(fields, base_url.as_deref(), reader);
@@ -152,6 +159,7 @@ pub(crate) fn read(root: &Node, reader: &mut Reader<'_>) -> Option<Connection> {
         base_url: base_url?,
         auth: auth?,
         tls: tls?,
+        host_keys: fields.texts("host_keys"),
         access: fields.word("access")?,
         budget: match fields.record("budget") {
             Some(budget) => budget.rate("rate"),

@@ -130,9 +130,12 @@ impl<'a> Fields<'a> {
         self.items(name).iter().filter_map(Node::text).filter_map(meaning).collect()
     }
 
-    /// The texts of a list.
+    /// The texts of a list, or the one that stands for it.
     pub(crate) fn texts(self, name: &str) -> Vec<Arc<str>> {
-        self.items(name).iter().filter_map(Node::text).map(Arc::from).collect()
+        match self.items(name) {
+            [] => self.text(name).into_iter().collect(),
+            items => items.iter().filter_map(Node::text).map(Arc::from).collect(),
+        }
     }
 
     /// The items of a list.

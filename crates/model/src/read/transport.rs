@@ -56,6 +56,28 @@ pub(super) fn check(
     }
 }
 
+/// Checks the fingerprints of a system that is known by its key.
+pub(super) fn check_host_keys(transport: Transport, connection: Fields<'_>, reader: &mut Reader<'_>) {
+    if transport != Transport::Sftp && connection.node("host_keys").is_some() {
+        let message = format!("a system reached by `{}` has no key of SSH", transport.word());
+        reader.error(config::TRANSPORT, message, connection.place("host_keys"));
+        return;
+    }
+    for key in connection.texts("host_keys") {
+        // 32 bytes in Base64 without its padding, as OpenSSH shows them.
+        let is_print = key.strip_prefix("SHA256:").is_some_and(|print| {
+            print.len() == 43 && print.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/".contains(&b))
+        });
+        if !is_print {
+            reader.out.push(
+                Diagnostic::error(config::INVALID_VALUE, format!("`{key}` is no fingerprint of a key"))
+                    .at(connection.place("host_keys"))
+                    .help("write it as `ssh-keygen -l` shows it: `SHA256:` and 43 characters"),
+            );
+        }
+    }
+}
+
 /// Checks that the transport knows this way to log in.
 pub(super) fn check_login(
     transport: Transport,

@@ -216,6 +216,16 @@ impl<S: Store> Files<S> {
     }
 }
 
+/// A file is not what it was.
+pub(super) fn changed(path: &str) -> TransportError {
+    TransportError::new(Kind::Conflict, format!("`{path}` has changed since a part of it was read"))
+}
+
+/// A file is in the way of one that has to be new.
+pub(super) fn there_already(path: &str) -> TransportError {
+    TransportError::new(Kind::Conflict, format!("there is a file `{path}` already"))
+}
+
 fn too_large(max: u64) -> TransportError {
     TransportError::new(Kind::TooLarge, format!("the answer is larger than {max} bytes"))
 }

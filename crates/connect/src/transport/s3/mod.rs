@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use self::answers::{Listing, refused, unread, unsent};
 use self::site::Site;
-use super::files::{Call, Chunks, Entry, Files, Gathering, Opened, Start, Store};
+use super::files::{self, Call, Chunks, Entry, Files, Gathering, Opened, Start, Store};
 use super::{
     Client, ClientOptions, Content, NotOpened, Now, Pending, Place, TransportError,
     TransportErrorKind as Kind,
@@ -129,8 +129,7 @@ impl Store for Bucket {
         let answer = match answer {
             Err(error) if error.code.as_deref() == Some("InvalidRange") => None,
             Err(error) if start.version.is_some() && error.kind == Kind::Conflict => {
-                let words = format!("`{path}` has changed since a part of it was read");
-                return Err(TransportError { words, ..error });
+                return Err(TransportError { code: error.code, ..files::changed(path) });
             }
             answer => Some(answer?),
         };
@@ -144,8 +143,7 @@ impl Store for Bucket {
         let said = |name: HeaderName| answer.headers.get(name).and_then(|value| value.to_str().ok());
         let version = said(ETAG).or_else(|| said(LAST_MODIFIED)).unwrap_or_default();
         if start.version.as_deref().is_some_and(|before| before != version) {
-            let words = format!("`{path}` has changed since a part of it was read");
-            return Err(TransportError::new(Kind::Conflict, words));
+            return Err(files::changed(path));
         }
         let begins = format!("bytes {}-", start.at);
         let is_part = answer.status == StatusCode::PARTIAL_CONTENT;
@@ -175,9 +173,7 @@ impl Store for Bucket {
         let bytes = content.bytes.clone();
         let written = self.ask(Method::PUT, &self.site.object(path), headers, bytes, call).await;
         written.map(drop).map_err(|error| match error.kind {
-            Kind::Conflict if new => {
-                TransportError { words: format!("there is a file `{path}` already"), ..error }
-            }
+            Kind::Conflict if new => TransportError { code: error.code, ..files::there_already(path) },
             _ => error,
         })
     }

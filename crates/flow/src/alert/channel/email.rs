@@ -58,6 +58,7 @@ impl Letter<'_> {
             idle_max: 1,
             tls: outside.tls.clone(),
             mode: if self.tls == EmailTls::None { TlsMode::None } else { TlsMode::Required },
+            host_keys: Vec::new(),
             answer_max: ANSWER_MAX,
             now: Arc::new(move || clock.now()),
         }

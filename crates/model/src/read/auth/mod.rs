@@ -10,6 +10,7 @@ mod hmac;
 mod oauth1;
 mod oauth2;
 mod session;
+mod ssh;
 mod ws_security;
 
 use crate::Auth;
@@ -60,6 +61,7 @@ schemes! {
     hmac
     session
     ws_security
+    ssh
 }
 
 /// Reads how a connection logs in.

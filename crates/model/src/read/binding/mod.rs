@@ -86,6 +86,7 @@ words!(Transport {
     Mysql = "mysql", "MySQL and MariaDB";
     Redis = "redis", "Redis and what speaks like it, such as Valkey";
     S3 = "s3", "objects of Amazon S3 and of what speaks like it";
+    Sftp = "sftp", "files over SSH";
     Smtp = "smtp", "mail by SMTP";
     Nats = "nats", "NATS with JetStream";
     Amqp = "amqp", "AMQP 0-9-1 (RabbitMQ)";

@@ -1,0 +1,442 @@
+//! Files over SSH, by SFTP in version 3.
+
+mod session;
+mod wire;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sinew_stdx::Timestamp;
+use tokio::time::timeout;
+
+use self::session::{Line, Session, unread};
+use self::wire::{Answer, Ask, Attributes, Named, Part, Unread, status};
+use super::broker::unique;
+use super::files::{self, Call, Chunks, Entry, Files, Gathering, Opened, Start, Store};
+use super::sessions::Sessions;
+use super::{Client, ClientOptions, Content, Pending, Place, TransportError, TransportErrorKind as Kind};
+use crate::dial::Dialer;
+
+/// How much of a file is asked for or sent at once, which every server takes.
+const PIECE: u32 = 32 * 1024;
+/// However little a server gives at once.
+const PIECE_MIN: u32 = 4096;
+/// How many pieces are under way at once.
+const AHEAD: usize = 16;
+/// An extension: a file takes the place of another.
+const RENAME: &str = "posix-rename@openssh.com";
+
+/// Files of a system under one log-in.
+pub(super) fn open(place: Place, options: &ClientOptions) -> Arc<dyn Client> {
+    let dialer = Dialer::new(options.egress.clone(), options.connect, options.tls.clone());
+    let line = Line { place, dialer, host_keys: options.host_keys.clone() };
+    let system = System { line, sessions: Arc::new(Sessions::new(options.idle_max)) };
+    Arc::new(Files::new(system, options))
+}
+
+struct System {
+    line: Line,
+    sessions: Arc<Sessions<Session>>,
+}
+
+impl System {
+    async fn session(&self, call: Call<'_>) -> Result<Session, TransportError> {
+        let user = call.login.map_or("anonymous", |login| &login.user);
+        while let Some(session) = self.sessions.take(|session| *session.user == *user) {
+            if session.stands() {
+                return Ok(session);
+            }
+        }
+        self.line.begin(call.login, call.limits.until).await
+    }
+
+    /// Keeps a session whose last answer was read to its end.
+    fn keep(&self, session: Session, error: Option<&TransportError>) {
+        let is_whole = error.is_none_or(|error| error.code.is_some());
+        if is_whole && session.stands() {
+            self.sessions.put(session);
+        }
+    }
+
+    /// How long the path is behind which everything is.
+    fn base(&self) -> usize {
+        Some(self.path("")).filter(|path| path != ".").map_or(0, |path| path.len())
+    }
+
+    /// The path at the system: behind that of the URL, which begins at the root, or with `~` where one is after logging in.
+    fn path(&self, path: &str) -> String {
+        let base = self.line.place.path.trim_matches('/');
+        let (root, base) = match base.strip_prefix('~') {
+            Some(rest) => ("", rest.trim_start_matches('/')),
+            None if base.is_empty() => ("", base),
+            None => ("/", base),
+        };
+        let parts: Vec<&str> = [base, path].into_iter().filter(|part| !part.is_empty()).collect();
+        let whole = format!("{root}{}", parts.join("/"));
+        if whole.is_empty() { ".".to_owned() } else { whole }
+    }
+}
+
+/// What a status means.
+fn refused(code: u32, words: &str, path: &str) -> TransportError {
+    let kind = match code {
+        status::NOT_THERE => Kind::NotThere,
+        status::DENIED => Kind::Forbidden,
+        status::NO_CONNECTION | status::LOST => Kind::Lost,
+        status::EXISTS => Kind::Conflict,
+        _ => Kind::Refused,
+    };
+    TransportError::new(kind, format!("`{path}`: {words}")).code(code_of(code))
+}
+
+fn code_of(status: u32) -> String {
+    format!("SFTP {status}")
+}
+
+/// An answer that says no more than that it is done.
+fn done(answer: Answer, path: &str) -> Result<(), TransportError> {
+    match answer {
+        Answer::Status(status::DONE, _) => Ok(()),
+        Answer::Status(code, words) => Err(refused(code, &words, path)),
+        _ => Err(unread(Unread::Garbled)),
+    }
+}
+
+fn handle(answer: Answer, path: &str) -> Result<Vec<u8>, TransportError> {
+    match answer {
+        Answer::Handle(handle) => Ok(handle),
+        Answer::Status(code, words) => Err(refused(code, &words, path)),
+        _ => Err(unread(Unread::Garbled)),
+    }
+}
+
+fn attributes(answer: Answer, path: &str) -> Result<Attributes, TransportError> {
+    match answer {
+        Answer::Attributes(attributes) => Ok(attributes),
+        Answer::Status(code, words) => Err(refused(code, &words, path)),
+        _ => Err(unread(Unread::Garbled)),
+    }
+}
+
+/// What tells a state of a file from another.
+fn version(attributes: &Attributes) -> Arc<str> {
+    let Attributes { size, modified, .. } = attributes;
+    format!("{}/{}", size.unwrap_or_default(), modified.unwrap_or_default()).into()
+}
+
+/// A file of a folder as it is told; `None` for what is no file, or has a name that is no text.
+fn entry(named: &Named) -> Option<Entry> {
+    let Attributes { size, mode, modified } = named.attributes;
+    let is_file = match mode {
+        Some(mode) => mode & 0o170_000 == 0o100_000,
+        None => named.long.first() == Some(&b'-'),
+    };
+    let name = std::str::from_utf8(&named.name).ok().filter(|_| is_file)?;
+    if name.is_empty() || name.contains('/') || name.chars().any(char::is_control) {
+        return None;
+    }
+    let modified = Timestamp::from_millis(i64::from(modified.unwrap_or_default()) * 1000);
+    Some(Entry { name: name.to_owned(), size: size.unwrap_or_default(), modified })
+}
+
+impl Session {
+    /// Begins to read a file; gives its handle, and what tells this state of it from others.
+    async fn open(&mut self, path: &str) -> Result<(Vec<u8>, Arc<str>), TransportError> {
+        /// To be read.
+        const READ: u32 = 0x01;
+        let parts = [Part::Text(path.as_bytes()), Part::U32(READ), Part::U32(0)];
+        let handle = handle(self.ask(Ask::Open, &parts).await?, path)?;
+        let said = self.ask(Ask::Fstat, &[Part::Text(&handle)]).await?;
+        Ok((handle, version(&attributes(said, path)?)))
+    }
+
+    async fn list(&mut self, folder: &str, into: &mut Gathering<'_>) -> Result<(), TransportError> {
+        let opened = self.ask(Ask::OpenFolder, &[Part::Text(folder.as_bytes())]).await?;
+        let handle = handle(opened, folder)?;
+        loop {
+            match self.ask(Ask::ReadFolder, &[Part::Text(&handle)]).await? {
+                Answer::Names(names) => {
+                    names.iter().filter_map(entry).try_for_each(|entry| into.add(entry))?;
+                }
+                Answer::Status(status::END, _) => break,
+                Answer::Status(code, words) => return Err(refused(code, &words, folder)),
+                _ => return Err(unread(Unread::Garbled)),
+            }
+        }
+        done(self.ask(Ask::Close, &[Part::Text(&handle)]).await?, folder)
+    }
+
+    /// Writes a file that is not there yet.
+    async fn put(&mut self, path: &str, bytes: &[u8]) -> Result<(), TransportError> {
+        /// To be written, made, and not there before.
+        const NEW: u32 = 0x02 | 0x08 | 0x20;
+        let parts = [Part::Text(path.as_bytes()), Part::U32(NEW), Part::U32(0)];
+        let handle = handle(self.ask(Ask::Open, &parts).await?, path)?;
+        let (mut at, mut under_way, mut written) = (0_u64, 0_usize, Ok(()));
+        for piece in bytes.chunks(PIECE as usize) {
+            self.send(Ask::Write, &[Part::Text(&handle), Part::U64(at), Part::Text(piece)]).await?;
+            (at, under_way) = (at + piece.len() as u64, under_way + 1);
+            if under_way == AHEAD {
+                under_way -= 1;
+                written = done(self.receive().await?.1, path);
+            }
+            if written.is_err() {
+                break;
+            }
+        }
+        for _ in 0..under_way {
+            written = written.and(done(self.receive().await?.1, path));
+        }
+        let closed = done(self.ask(Ask::Close, &[Part::Text(&handle)]).await?, path);
+        written.and(closed)
+    }
+
+    /// Makes the folders that a file is in, from behind the first bytes of its path on.
+    async fn make_folders(&mut self, path: &str, base: usize) {
+        let ends = path.match_indices('/').map(|(at, _)| at).filter(|at| *at > base);
+        for end in ends {
+            // Those that are there refuse; what is wrong with others is seen by what comes next.
+            let _ = self.ask(Ask::MakeFolder, &[Part::Text(&path.as_bytes()[..end]), Part::U32(0)]).await;
+        }
+    }
+
+    /// Gives a file another path, in the place of what may be there.
+    async fn name_over(&mut self, path: &str, to: &str) -> Result<(), TransportError> {
+        if self.can(RENAME) {
+            let parts = [RENAME, path, to].map(|text| Part::Text(text.as_bytes()));
+            match self.ask(Ask::Extended, &parts).await.map_err(TransportError::in_doubt)? {
+                Answer::Status(status::UNSUPPORTED, _) => {}
+                answer => return done(answer, to),
+            }
+        }
+        match self.name(path, to).await {
+            // What cannot be done in one step is done in two.
+            Err(error) if error.code.is_some() && self.is_there(to).await => {
+                self.forget(to).await?;
+                self.name(path, to).await.map_err(TransportError::in_doubt)
+            }
+            named => named,
+        }
+    }
+
+    /// Gives a file another path, where nothing is.
+    async fn name(&mut self, path: &str, to: &str) -> Result<(), TransportError> {
+        let parts = [path, to].map(|text| Part::Text(text.as_bytes()));
+        done(self.ask(Ask::Rename, &parts).await.map_err(TransportError::in_doubt)?, to)
+    }
+
+    async fn is_there(&mut self, path: &str) -> bool {
+        let said = self.ask(Ask::Stat, &[Part::Text(path.as_bytes())]).await;
+        matches!(said, Ok(Answer::Attributes(_)))
+    }
+
+    async fn forget(&mut self, path: &str) -> Result<(), TransportError> {
+        let removed = self.ask(Ask::Remove, &[Part::Text(path.as_bytes())]).await;
+        done(removed.map_err(TransportError::in_doubt)?, path)
+    }
+
+    async fn write(
+        &mut self,
+        path: &str,
+        base: usize,
+        bytes: &[u8],
+        new: bool,
+    ) -> Result<(), TransportError> {
+        let part = part_of(path, &unique()?);
+        // Some servers rename over what is there, whatever they are asked for.
+        if new && self.is_there(path).await {
+            return Err(files::there_already(path).code(code_of(status::EXISTS)));
+        }
+        let mut written = self.put(&part, bytes).await;
+        if written.as_ref().is_err_and(|error| error.kind == Kind::NotThere) {
+            self.make_folders(path, base).await;
+            written = self.put(&part, bytes).await;
+        }
+        if written.is_ok() {
+            written = if new { self.name(&part, path).await } else { self.name_over(&part, path).await };
+        }
+        match written {
+            Err(error) if error.code.is_some() => {
+                // What cannot be cleared away does no harm.
+                let _ = self.forget(&part).await;
+                Err(if new && self.is_there(path).await {
+                    files::there_already(path).code(code_of(status::EXISTS))
+                } else {
+                    error
+                })
+            }
+            written => written,
+        }
+    }
+}
+
+/// Where a file is until it is whole.
+fn part_of(path: &str, unique: &str) -> String {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let folder = &path[..path.len() - name.len()];
+    format!("{folder}.{name}.{unique}.part")
+}
+
+impl Store for System {
+    async fn list(
+        &self,
+        folder: &str,
+        into: &mut Gathering<'_>,
+        call: Call<'_>,
+    ) -> Result<(), TransportError> {
+        let mut session = self.session(call).await?;
+        let listed = session.list(&self.path(folder), into).await;
+        self.keep(session, listed.as_ref().err());
+        listed
+    }
+
+    async fn open(&self, path: &str, start: &Start, call: Call<'_>) -> Result<Opened, TransportError> {
+        let path = self.path(path);
+        let mut session = self.session(call).await?;
+        let (handle, version) = match session.open(&path).await {
+            Ok(opened) => opened,
+            Err(error) => {
+                self.keep(session, Some(&error));
+                return Err(error);
+            }
+        };
+        if start.version.as_ref().is_some_and(|before| *before != version) {
+            // The session is left with its open file, and ends.
+            return Err(files::changed(&path));
+        }
+        let reading = Reading {
+            session: Some(session),
+            sessions: Arc::clone(&self.sessions),
+            path,
+            handle,
+            version: Arc::clone(&version),
+            next: start.at,
+            under_way: VecDeque::new(),
+            piece: PIECE,
+            wait: call.limits.read,
+        };
+        Ok(Opened { version, bytes: Box::new(reading) })
+    }
+
+    async fn write(
+        &self,
+        path: &str,
+        content: &Content,
+        new: bool,
+        call: Call<'_>,
+    ) -> Result<(), TransportError> {
+        let mut session = self.session(call).await?;
+        let written = session.write(&self.path(path), self.base(), &content.bytes, new).await;
+        self.keep(session, written.as_ref().err());
+        written
+    }
+
+    async fn rename(&self, path: &str, to: &str, call: Call<'_>) -> Result<(), TransportError> {
+        let mut session = self.session(call).await?;
+        let (path, to) = (self.path(path), self.path(to));
+        let mut named = session.name_over(&path, &to).await;
+        if named.as_ref().is_err_and(|error| error.kind == Kind::NotThere) && session.is_there(&path).await {
+            session.make_folders(&to, self.base()).await;
+            named = session.name_over(&path, &to).await;
+        }
+        self.keep(session, named.as_ref().err());
+        named
+    }
+
+    async fn remove(&self, path: &str, call: Call<'_>) -> Result<(), TransportError> {
+        let (mut session, path) = (self.session(call).await?, self.path(path));
+        let removed = session.forget(&path).await;
+        self.keep(session, removed.as_ref().err());
+        match removed {
+            Err(error) if error.kind == Kind::NotThere => Ok(()),
+            removed => removed,
+        }
+    }
+}
+
+/// A file while it is read: some pieces are asked for before the first has come.
+struct Reading {
+    /// Until the end.
+    session: Option<Session>,
+    sessions: Arc<Sessions<Session>>,
+    path: String,
+    handle: Vec<u8>,
+    version: Arc<str>,
+    /// The byte from which nothing is asked for yet.
+    next: u64,
+    /// What is asked for: by which number, from which byte.
+    under_way: VecDeque<(u32, u64)>,
+    piece: u32,
+    wait: Duration,
+}
+
+impl Reading {
+    async fn piece(&mut self) -> Result<Option<Bytes>, TransportError> {
+        let Some(session) = &mut self.session else { return Ok(None) };
+        while self.under_way.len() < AHEAD {
+            let parts = [Part::Text(&self.handle), Part::U64(self.next), Part::U32(self.piece)];
+            let id = session.send(Ask::Read, &parts).await?;
+            self.under_way.push_back((id, self.next));
+            self.next += u64::from(self.piece);
+        }
+        let (id, answer) = session.receive().await?;
+        let Some((_, at)) = self.under_way.pop_front().filter(|(asked, _)| *asked == id) else {
+            return Err(unread(Unread::Garbled));
+        };
+        match answer {
+            Answer::Data(bytes) if bytes.is_empty() || bytes.len() > self.piece as usize => {
+                Err(unread(Unread::Garbled))
+            }
+            Answer::Data(bytes) => {
+                if bytes.len() < self.piece as usize {
+                    // Less than asked for: what comes behind it is asked for anew, in pieces that this server gives.
+                    self.forget().await?;
+                    self.next = at + bytes.len() as u64;
+                    self.piece = (bytes.len() as u32).max(PIECE_MIN);
+                }
+                Ok(Some(bytes))
+            }
+            Answer::Status(status::END, _) => {
+                self.forget().await?;
+                self.end().await?;
+                Ok(None)
+            }
+            Answer::Status(code, words) => Err(refused(code, &words, &self.path)),
+            _ => Err(unread(Unread::Garbled)),
+        }
+    }
+
+    /// Reads what was asked for in vain.
+    async fn forget(&mut self) -> Result<(), TransportError> {
+        let Some(session) = &mut self.session else { return Ok(()) };
+        while self.under_way.pop_front().is_some() {
+            session.receive().await?;
+        }
+        Ok(())
+    }
+
+    /// Looks whether the file is still what it was, and leaves it.
+    async fn end(&mut self) -> Result<(), TransportError> {
+        let Some(mut session) = self.session.take() else { return Ok(()) };
+        let said = session.ask(Ask::Fstat, &[Part::Text(&self.handle)]).await?;
+        let now = version(&attributes(said, &self.path)?);
+        done(session.ask(Ask::Close, &[Part::Text(&self.handle)]).await?, &self.path)?;
+        self.sessions.put(session);
+        if now == self.version {
+            return Ok(());
+        }
+        let words = format!("`{}` was written while it was read", self.path);
+        Err(TransportError::new(Kind::Conflict, words))
+    }
+}
+
+impl Chunks for Reading {
+    fn next(&mut self) -> Pending<'_, Result<Option<Bytes>, TransportError>> {
+        Box::pin(async move {
+            let wait = self.wait;
+            timeout(wait, self.piece()).await.unwrap_or_else(|_| Err(TransportError::deadline(true)))
+        })
+    }
+}

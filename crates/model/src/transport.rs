@@ -175,6 +175,15 @@ static NATS: Facts = Facts {
     takes: user_or_nobody,
 };
 
+static ENTRIES: Listens = Listens {
+    what: "a stream",
+    example: "orders",
+    check: |key| if key.is_empty() { Err("it is empty") } else { Ok(()) },
+    groups: true,
+    begins: true,
+    events: false,
+};
+
 static JETSTREAM: Listens = Listens {
     what: "a subject of a stream",
     example: "orders.*.paid",
@@ -281,6 +290,7 @@ impl Transport {
     /// How it is listened to, if that is not done over HTTP and can be done.
     pub fn listens(self) -> Option<&'static Listens> {
         match self {
+            Self::Redis => Some(&ENTRIES),
             Self::Nats => Some(&JETSTREAM),
             Self::Amqp => Some(&QUEUE),
             Self::Mqtt => Some(&TOPIC),

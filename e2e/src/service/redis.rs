@@ -31,8 +31,11 @@ fn begin(ground: &Ground) -> Result<Command, String> {
         format!("port {}\n", ground.port)
     };
     let folder = ground.folder.to_str().ok_or("the folder's name is no text")?;
-    let account = format!("user default off\nuser {USER} on >{PASSWORD} ~* &* +@all -flushall\n");
-    let settings = format!("bind 127.0.0.1\nsave \"\"\ndir {folder}\n{account}{listens}");
+    // What a server reads from its own file after a kill it does as `default`, who cannot log in.
+    let account = format!("user default off ~* &* +@all\nuser {USER} on >{PASSWORD} ~* &* +@all -flushall\n");
+    let settings = format!(
+        "bind 127.0.0.1\nsave \"\"\nappendonly yes\nappendfsync always\ndir {folder}\n{account}{listens}"
+    );
     let settings = ground.put("redis.conf", settings);
     let mut serve = ground.command("redis-server");
     serve.arg(settings);

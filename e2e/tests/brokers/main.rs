@@ -5,6 +5,7 @@
 mod amqp;
 mod mqtt;
 mod nats;
+mod redis;
 
 use std::ops::Range;
 use std::path::Path;

@@ -1,6 +1,7 @@
 //! Redis and what speaks like it (Valkey, KeyDB), by RESP3, or RESP2 where that is not known.
 
 mod resp;
+mod source;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 use self::resp::{Garbled, Reply, read, write};
+use self::source::RedisSource;
 use super::sessions::Sessions;
 use super::{
     Ask, Client, ClientOptions, CommandAsk, Pending, Place, Told, TransportError, TransportErrorKind as Kind,
@@ -19,6 +21,7 @@ use super::{
 use crate::Limits;
 use crate::auth::Login;
 use crate::dial::Dialer;
+use crate::source::{Source, Wanted};
 use crate::stream::Stream;
 
 /// What the first word of an error means; what is not here was refused.
@@ -206,6 +209,19 @@ impl Client for Redis {
                 Ask::Command(ask) => Self::perform(self, ask, login, limits).await,
                 _ => Err(TransportError::foreign()),
             }
+        })
+    }
+
+    fn listen<'a>(
+        &'a self,
+        wanted: &'a Wanted<'a>,
+        login: Option<&'a Login>,
+        limits: &'a Limits,
+    ) -> Pending<'a, Result<Box<dyn Source>, TransportError>> {
+        Box::pin(async move {
+            let session = self.session(login, limits.until).await?;
+            let reading = self.session(login, limits.until).await?;
+            Ok(Box::new(RedisSource::open(session, reading, wanted).await?) as Box<dyn Source>)
         })
     }
 }

@@ -217,6 +217,7 @@ async fn at_broker(
         from: &stream.from,
         group,
         all: begin == Begin::All,
+        position: wish.position.map(|position| &**position),
         delivery_max: stream.delivery_max,
         quiet: stream.quiet,
     };

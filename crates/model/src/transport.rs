@@ -24,6 +24,8 @@ pub enum Transport {
     Amqp,
     /// MQTT 3.1.1.
     Mqtt,
+    /// Topics of Kafka and of what speaks like it.
+    Kafka,
 }
 
 /// How a system is listened to that is no HTTP server.
@@ -247,6 +249,32 @@ fn topic(text: &str) -> Result<(), &'static str> {
     if text.is_empty() { Err("it is empty") } else { Ok(()) }
 }
 
+static KAFKA: Facts = Facts {
+    schemes: &[scheme("kafka+ssl", 9093, SchemeTls::Always), scheme("kafka", 9092, SchemeTls::Never)],
+    family: Family::Publish,
+    path: UrlPath::None,
+    example: "kafka+ssl://broker.example.com:9093",
+    logins: "`basic` with a user name, `bearer`, `oauth2`, or `none`",
+    takes: |auth| user_or_nobody(auth) || matches!(auth, Auth::Bearer(_) | Auth::OAuth2(_)),
+};
+
+static LOG: Listens =
+    Listens { what: "a topic", example: "orders", check: log, groups: true, begins: true, events: true };
+
+/// The most bytes of the name of a topic of Kafka.
+pub(crate) const LOG_BYTES_MAX: usize = 249;
+
+/// The name of a topic of Kafka.
+pub(crate) fn log(text: &str) -> Result<(), &'static str> {
+    if text.is_empty() || text.len() > LOG_BYTES_MAX {
+        return Err("it has between 1 and 249 characters");
+    }
+    if !text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) || matches!(text, "." | "..") {
+        return Err("it is made of letters, digits, `.`, `_` and `-`");
+    }
+    Ok(())
+}
+
 /// A subject of NATS, which may have wildcards.
 fn subject(text: &str) -> Result<(), &'static str> {
     let mut tokens = text.split('.').peekable();
@@ -284,6 +312,7 @@ impl Transport {
             Self::Nats => &NATS,
             Self::Amqp => &AMQP,
             Self::Mqtt => &MQTT,
+            Self::Kafka => &KAFKA,
         }
     }
 
@@ -294,6 +323,7 @@ impl Transport {
             Self::Nats => Some(&JETSTREAM),
             Self::Amqp => Some(&QUEUE),
             Self::Mqtt => Some(&TOPIC),
+            Self::Kafka => Some(&LOG),
             _ => None,
         }
     }

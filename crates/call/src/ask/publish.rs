@@ -31,12 +31,15 @@ pub(super) fn form(
         Idempotency::Natural | Idempotency::None => None,
     };
     let (body, media_type) = body(plan, binding, &fields)?;
+    let order = binding.order.as_ref().and_then(|field| Some((field, fields.get(field)?)));
+    let order = order.map(|(field, value)| plain(plan, field, value)).transpose()?.flatten();
     Ok(PublishAsk {
         binding: Arc::clone(binding),
         to: destination(plan, binding, &fields)?,
         body,
         media_type,
         headers: headers(plan, binding, &fields, span)?,
+        order,
         key,
     })
 }

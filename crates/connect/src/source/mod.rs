@@ -120,6 +120,8 @@ pub struct Wanted<'a> {
     pub group: &'a str,
     /// A name that is new there begins with what is there already, not with what comes from now on.
     pub all: bool,
+    /// Behind which position reading goes on, where the store keeps that.
+    pub position: Option<&'a str>,
     /// The largest delivery whose data is taken.
     pub delivery_max: ByteSize,
     /// How long nothing at all may come.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use sinew_model::{SchemeTls, TlsMode};
 use sinew_vault::Secret;
 use tokio::net::TcpStream;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use super::line::Line;
 use super::sessions::Sessions;
@@ -17,7 +17,7 @@ use super::{
     Ask, Client, ClientOptions, Pending, Place, PublishAsk, Told, TransportError, TransportErrorKind as Kind,
 };
 use crate::Limits;
-use crate::auth::Login;
+use crate::auth::{Login, Proof};
 use crate::dial::Dialer;
 use crate::source::{Source, Wanted};
 
@@ -59,11 +59,17 @@ pub(super) trait Publishing: Send + Sized {
 pub(super) struct Who<'a> {
     pub(super) user: Option<&'a str>,
     pub(super) password: Option<&'a Secret>,
+    /// What the password is.
+    pub(super) proof: Proof,
 }
 
 impl<'a> Who<'a> {
-    fn of(login: Option<&'a Login>) -> Self {
-        Self { user: login.map(|login| &*login.user), password: login.map(|login| &login.password) }
+    pub(super) fn of(login: Option<&'a Login>) -> Self {
+        Self {
+            user: login.map(|login| &*login.user),
+            password: login.map(|login| &login.password),
+            proof: login.map_or(Proof::Password, |login| login.proof),
+        }
     }
 }
 
@@ -75,6 +81,27 @@ pub(super) struct Reach {
 }
 
 impl Reach {
+    pub(super) fn new(place: Place, options: &ClientOptions) -> Self {
+        let dialer = Dialer::new(options.egress.clone(), options.connect, options.tls.clone());
+        Self { place, dialer, mode: options.mode }
+    }
+
+    /// Another system that is reached in the same way.
+    pub(super) fn to(&self, host: &str, port: u16) -> Self {
+        let place = Place { host: host.to_owned(), port, ..self.place.clone() };
+        Self { place, dialer: self.dialer.clone(), mode: self.mode }
+    }
+
+    /// Connects, and lets `agree` make of the line what the protocol needs, all in time.
+    pub(super) async fn line<T>(
+        &self,
+        until: Instant,
+        agree: impl AsyncFnOnce(Line) -> Result<T, TransportError>,
+    ) -> Result<T, TransportError> {
+        let agree = async |tcp| agree(self.secured(tcp, false).await?).await;
+        self.dialer.reach(&self.place.host, self.place.port, until, agree).await
+    }
+
     /// The connection as its URL wants it: under TLS, or in clear to what is near. `offered` tells whether the other side
     /// would agree on TLS, where that is agreed on.
     pub(super) async fn secured(&self, tcp: TcpStream, offered: bool) -> Result<Line, TransportError> {
@@ -102,8 +129,7 @@ pub(super) struct Broker<P: Protocol> {
 
 impl<P: Protocol> Broker<P> {
     pub(super) fn new(protocol: P, place: Place, options: &ClientOptions) -> Self {
-        let dialer = Dialer::new(options.egress.clone(), options.connect, options.tls.clone());
-        let reach = Reach { place, dialer, mode: options.mode };
+        let reach = Reach::new(place, options);
         Self { protocol, reach, sessions: Sessions::new(options.idle_max) }
     }
 

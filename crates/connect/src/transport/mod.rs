@@ -12,7 +12,9 @@
         feature = "postgres",
         feature = "mysql",
         feature = "redis",
+        feature = "kafka",
         feature = "s3",
+        feature = "sftp",
         feature = "smtp",
         feature = "amqp",
         feature = "mqtt",
@@ -27,6 +29,8 @@ mod broker;
 mod error;
 #[cfg(any(feature = "s3", feature = "sftp"))]
 mod files;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod line;
 #[cfg(feature = "mqtt")]
 mod mqtt;
@@ -188,6 +192,8 @@ pub struct PublishAsk {
     pub media_type: &'static str,
     /// What is said beside it; neither names nor values hold line breaks.
     pub headers: Vec<(Arc<str>, String)>,
+    /// By what it is kept in order with others of the same.
+    pub order: Option<String>,
     /// What it is recognised by if it comes twice.
     pub key: Option<Arc<str>>,
 }
@@ -315,6 +321,10 @@ pub fn open(transport: Transport, options: &ClientOptions) -> Result<Option<Arc<
         }
         #[cfg(not(feature = "mqtt"))]
         Transport::Mqtt => Err(NotOpened::NotBuilt("MQTT")),
+        #[cfg(feature = "kafka")]
+        Transport::Kafka => Ok(Some(kafka::open(Place::of(transport, options)?, options))),
+        #[cfg(not(feature = "kafka"))]
+        Transport::Kafka => Err(NotOpened::NotBuilt("Kafka")),
         #[cfg(feature = "sftp")]
         Transport::Sftp => Ok(Some(sftp::open(Place::of(transport, options)?, options))),
         #[cfg(not(feature = "sftp"))]

@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use crate::transport::{LOG_BYTES_MAX, log};
+
 /// A message that a broker is given.
 #[derive(Clone, Debug)]
 pub struct PublishBinding {
@@ -17,6 +19,8 @@ pub struct PublishBinding {
     pub headers: Vec<(Arc<str>, Arc<str>)>,
     /// What it is called, where messages have names.
     pub event: Option<Arc<str>>,
+    /// The input field by whose value messages are kept in order; it is part of the body, too.
+    pub order: Option<Arc<str>>,
     /// The broker keeps it for those who come later.
     pub retain: bool,
 }
@@ -50,6 +54,8 @@ pub enum Destination {
     RoutingKey,
     /// MQTT: levels with slashes between them.
     Topic,
+    /// Kafka: the name of a topic.
+    Log,
 }
 
 impl PublishBinding {
@@ -94,7 +100,7 @@ impl Destination {
         match self {
             Self::Subject => "subject",
             Self::RoutingKey => "routing key",
-            Self::Topic => "topic",
+            Self::Topic | Self::Log => "topic",
         }
     }
 
@@ -102,6 +108,7 @@ impl Destination {
     pub fn bytes_max(self) -> usize {
         match self {
             Self::RoutingKey => 255,
+            Self::Log => LOG_BYTES_MAX,
             Self::Subject | Self::Topic => 1024,
         }
     }
@@ -110,7 +117,7 @@ impl Destination {
     pub fn key_carrier(self) -> Option<&'static str> {
         match self {
             Self::Subject => Some("Nats-Msg-Id"),
-            Self::RoutingKey => Some("message-id"),
+            Self::RoutingKey | Self::Log => Some("message-id"),
             Self::Topic => None,
         }
     }
@@ -126,6 +133,7 @@ impl Destination {
             Self::Subject => ".*>",
             Self::RoutingKey => ".*#",
             Self::Topic => "/+#",
+            Self::Log => "",
         };
         if value.is_empty() {
             Err("it is empty")
@@ -133,6 +141,8 @@ impl Destination {
             Err("it holds white space")
         } else if value.contains(|c| special.contains(c)) {
             Err("it holds a character that means something there")
+        } else if self == Self::Log && log(value).is_err() {
+            Err("names of topics are made of letters, digits, `.`, `_` and `-`")
         } else if is_first && value.starts_with('$') {
             Err("what begins with `$` is the broker's own")
         } else {
@@ -157,6 +167,7 @@ impl Destination {
             Self::Topic if text.contains(['+', '#']) => {
                 Err("messages are sent to one topic, without `+` and `#`")
             }
+            Self::Log => log(text),
             Self::Subject | Self::Topic | Self::RoutingKey => Ok(()),
         }
     }
@@ -229,6 +240,7 @@ mod tests {
             (Destination::Subject, "orders", "orders.*"),
             (Destination::Topic, "orders/v", "orders/+"),
             (Destination::RoutingKey, "", "a b"),
+            (Destination::Log, "orders.v_1-x", "orders/v"),
         ] {
             assert_eq!(address.check(good), Ok(()), "{good}");
             assert!(address.check(bad).is_err(), "{bad}");

@@ -91,6 +91,7 @@ words!(Transport {
     Nats = "nats", "NATS with JetStream";
     Amqp = "amqp", "AMQP 0-9-1 (RabbitMQ)";
     Mqtt = "mqtt", "MQTT 3.1.1";
+    Kafka = "kafka", "Kafka and what speaks like it, such as Redpanda";
 });
 
 /// The family of bindings that a field of an operation tells.

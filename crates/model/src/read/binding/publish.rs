@@ -15,7 +15,7 @@ use super::{Binder, Bound};
 pub(super) const FIELDS: &[Field] = &[one_of(
     "publish",
     Shape::ShortOr(&Shape::Text, &MESSAGE),
-    "A message to this subject (NATS), queue (AMQP) or topic (MQTT), made of the input. `{name}` is the input field of that name, which has to be one part of it.",
+    "A message to this subject (NATS), queue (AMQP) or topic (MQTT, Kafka), made of the input. `{name}` is the input field of that name, which has to be one part of it.",
 )
 .like("orders.{region}.paid")];
 
@@ -42,6 +42,12 @@ static MESSAGE: Record = Record {
         .like("{ tenant: X-Tenant }"),
         optional("event", Shape::Text, "What it is called, where messages have names (`type` of AMQP).")
             .like("order.paid"),
+        optional(
+            "key",
+            Shape::Name(&FIELD),
+            "The input field that a Kafka broker keeps records in order by: those of one value are in one partition.",
+        )
+        .like("customer"),
         default("retain", Shape::Boolean, "false", "An MQTT broker keeps it for those who come later."),
     ]],
 };
@@ -55,7 +61,7 @@ pub(super) fn read(binder: &mut Binder<'_, '_, '_>) -> Option<Bound> {
     let to = long.map_or(Some(node), |fields| fields.node("to"))?;
     let destination = destination_of(binder.transport)?;
     let pieces = pieces(to, destination, binder.reader)?;
-    let (mut headers, mut named) = (Vec::new(), Vec::new());
+    let (mut headers, mut named, mut order) = (Vec::new(), Vec::new(), None);
     named.extend(pieces.iter().filter_map(|piece| match piece {
         DestinationPiece::Field(field) => Some((Arc::clone(field), to.place.clone())),
         DestinationPiece::Text(_) => None,
@@ -77,6 +83,8 @@ pub(super) fn read(binder: &mut Binder<'_, '_, '_>) -> Option<Bound> {
             named.push((Arc::clone(&field), fields.place(name)));
             body = kind(field);
         }
+        order = fields.text("key");
+        named.extend(order.iter().map(|field| (Arc::clone(field), fields.place("key"))));
     }
     check_named(&named, binder.input, binder.reader);
     let text = |name| long.and_then(|fields| fields.text(name));
@@ -88,6 +96,7 @@ pub(super) fn read(binder: &mut Binder<'_, '_, '_>) -> Option<Bound> {
         body,
         headers,
         event: text("event"),
+        order,
         retain: long.is_some_and(|fields| fields.node("retain").is_some() && fields.boolean("retain")),
     };
     Some(Bound { binding: Binding::Publish(Arc::new(binding)), effect: Effect::Write, pagination: None })
@@ -99,6 +108,7 @@ fn destination_of(transport: Transport) -> Option<Destination> {
         Transport::Nats => Some(Destination::Subject),
         Transport::Amqp => Some(Destination::RoutingKey),
         Transport::Mqtt => Some(Destination::Topic),
+        Transport::Kafka => Some(Destination::Log),
         _ => None,
     }
 }
@@ -130,6 +140,7 @@ fn check_known(fields: Fields<'_>, destination: Destination, reader: &mut Reader
         ("event", destination == Destination::RoutingKey),
         ("headers", destination.has_headers()),
         ("retain", destination == Destination::Topic),
+        ("key", destination == Destination::Log),
     ];
     for (name, is_known) in known {
         if fields.node(name).is_some() && !is_known {

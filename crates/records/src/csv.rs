@@ -8,6 +8,9 @@ use crate::bounded::{Bounded, is_too_long};
 use crate::mark::Track;
 use crate::{Encoding, RECORD_BYTES_MAX, RecordError};
 
+/// The most fields of a row: each takes more memory than it has bytes.
+const FIELDS_MAX: usize = 10_000;
+
 /// How rows are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CsvFormat {
@@ -53,6 +56,10 @@ pub(crate) fn read(
                 Ok(true) => {}
             }
             track.note(reader.position().byte());
+            if record.len() > FIELDS_MAX {
+                let cause = format!("there are {} fields, and at most {FIELDS_MAX} are read", record.len());
+                return Some(Err(RecordError::wrong(place(record.position(), number), cause)));
+            }
             let Some(names) = &names else {
                 let told = unlike(record.iter().map(str::trim));
                 track.tell(&told);
@@ -86,11 +93,15 @@ fn unlike<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
     names.enumerate().map(named).collect()
 }
 
-fn wrong(error: &csv::Error, number: u64) -> RecordError {
-    let place = |position: Option<&csv::Position>| match position {
+fn place(position: Option<&csv::Position>, number: u64) -> String {
+    match position {
         Some(position) => format!("line {}", position.line()),
         None => format!("row {number}"),
-    };
+    }
+}
+
+fn wrong(error: &csv::Error, number: u64) -> RecordError {
+    let place = |position: Option<&csv::Position>| place(position, number);
     match error.kind() {
         csv::ErrorKind::Io(error) if is_too_long(error) => RecordError::TooLong { number },
         csv::ErrorKind::Io(error) => RecordError::Unread(error.to_string().into()),

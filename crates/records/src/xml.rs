@@ -16,6 +16,8 @@ use crate::{Encoding, RECORD_BYTES_MAX, RecordError, decoded};
 
 /// How deep elements may lie in one another.
 const DEPTH_MAX: usize = 128;
+/// How many elements a record may have: each takes more memory than it has bytes.
+const ELEMENTS_MAX: usize = 100_000;
 /// How long the declaration at the beginning may be.
 const DECLARATION_MAX: u64 = 256;
 
@@ -104,12 +106,16 @@ impl<R: BufRead> Walk<R> {
 
     /// The value of an element whose start was read.
     fn element(&mut self, first: Open) -> Result<Value, RecordError> {
-        let mut open = vec![first];
+        let (mut open, mut elements) = (vec![first], 1);
         loop {
             match self.event()? {
                 Event::Eof => return Err(self.wrong("it ends within an element")),
                 Event::Start(start) => {
                     let inner = self::open(&start).map_err(|cause| self.wrong(&cause))?;
+                    elements += 1;
+                    if elements > ELEMENTS_MAX {
+                        return Err(self.wrong("a record has more than 100,000 elements"));
+                    }
                     if self.path.len() + open.len() > DEPTH_MAX {
                         return Err(self.wrong("elements lie too deep in one another"));
                     }

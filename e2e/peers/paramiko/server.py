@@ -34,11 +34,15 @@ class Opened(paramiko.SFTPHandle):
     def __init__(self, path, flags):
         super().__init__(flags)
         self.file = os.open(path, flags, 0o644)
+        # Some servers do, when what is below them breaks.
+        self.ends_early = path.endswith("ends-early.txt")
 
     def close(self):
         os.close(self.file)
 
     def read(self, offset, length):
+        if self.ends_early and offset > 0:
+            return paramiko.SFTP_EOF
         return os.pread(self.file, min(length, AT_ONCE), offset)
 
     def write(self, offset, data):

@@ -26,6 +26,7 @@ const OPERATIONS: &str = "
   keep: { write: 'out/{day}/{name}.json' }
   create: { write: { path: 'out/{name}', content: body, new: true } }
   done: { move: { path: 'in/{name}', to: 'done/{name}' } }
+  same: { move: { path: '{+path}', to: '{+path}' } }
   forget: { remove: '{+path}' }
 ";
 
@@ -143,6 +144,10 @@ fn check_all_operations(store: &impl Store, not_there: &str) {
     assert!(left.contains("out/raw") && !left.contains(".part"), "{left}");
     check("text", json!({ "name": "none" }), "SNW-2042", not_there);
     check("done", json!({ "name": "none" }), "SNW-2042", not_there);
+    // What is moved a second time does no harm to what is there by the first.
+    check("done", json!({ "name": "late.csv" }), "SNW-2042", not_there);
+    says("same", json!({ "path": "done/late.csv" }));
+    assert_eq!(store.get("done/late.csv").as_deref(), Some("id,total\n1,0.10\n2,x\n"));
     check("text", json!({ "name": "a/b" }), "SNW-2052", "it holds a slash");
     check("text", json!({ "name": ".." }), "SNW-2052", "it holds `..`");
     check("rows", json!({ "path": "in/../../x" }), "SNW-2052", "it holds `..`");

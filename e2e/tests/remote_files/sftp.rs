@@ -151,6 +151,9 @@ fn a_server_that_does_less_is_enough() {
     let store = Server::paramiko(&peer);
     check_all_operations(&store, "No such file");
     let folder = project(&documents(&store));
+    store.put("in/ends-early.txt", "", "x", 20_000, None);
+    let (input, secrets) = (json!({ "name": "ends-early.txt" }), store.secrets());
+    check_refused(folder.path(), "text", &input, &secrets, "SNW-2007", "though it has more");
     let wrong = [("SINEW_SECRET_STORE_PASSWORD".to_owned(), "wrong-password".to_owned())];
     check_refused(folder.path(), "files", &json!({}), &wrong, "SNW-2021", "the system takes: password");
 }

@@ -153,8 +153,9 @@ impl<P: Protocol> Broker<P> {
         limits: &Limits,
     ) -> Result<Told, TransportError> {
         let mut session = self.session(login, limits).await?;
+        session.line().ask();
         let told = match timeout_at(limits.until, session.publish(message)).await {
-            Ok(Err(error)) if matches!(error.kind, Kind::Lost | Kind::Unusable) => {
+            Ok(Err(error)) if matches!(error.kind, Kind::Lost | Kind::Unusable | Kind::Broken) => {
                 // A message of which not all was written is none.
                 Err(TransportError { may_have_taken_effect: session.line().is_written(), ..error })
             }

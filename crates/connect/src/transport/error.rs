@@ -57,6 +57,9 @@ pub enum TransportErrorKind {
     TooLarge,
 }
 
+/// The most characters of a system's own code.
+const CODE_MAX: usize = 64;
+
 impl TransportError {
     /// A failure of this kind, which left no effect.
     pub fn new(kind: TransportErrorKind, words: impl Into<String>) -> Self {
@@ -70,7 +73,8 @@ impl TransportError {
 
     /// The same, under the system's own code.
     pub fn code(mut self, code: impl Into<String>) -> Self {
-        self.code = Some(code.into());
+        let code: String = code.into();
+        self.code = Some(code.chars().filter(|c| !c.is_control()).take(CODE_MAX).collect());
         self
     }
 

@@ -28,12 +28,24 @@ pub(super) struct Line {
     pub(super) output: BytesMut,
     piece: Box<[u8]>,
     unflushed: bool,
+    /// Bytes that were written so far.
+    written: u64,
+    /// So many have to be written until what is asked is on its way.
+    asked: u64,
 }
 
 impl Line {
     pub(super) fn new(io: Stream) -> Self {
         let piece = vec![0; PIECE].into_boxed_slice();
-        Self { io, input: BytesMut::new(), output: BytesMut::new(), piece, unflushed: false }
+        Self {
+            io,
+            input: BytesMut::new(),
+            output: BytesMut::new(),
+            piece,
+            unflushed: false,
+            written: 0,
+            asked: 0,
+        }
     }
 
     /// Reads some more, and writes meanwhile what is to be written: neither waits for the other.
@@ -69,6 +81,7 @@ impl Line {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.output.advance(written);
+            self.written += written as u64;
             self.unflushed = true;
         }
         if self.unflushed {
@@ -78,9 +91,19 @@ impl Line {
         Poll::Ready(Ok(()))
     }
 
-    /// Whether all that was to be written may be on its way.
+    /// Something will be asked: nothing of it is on its way.
+    pub(super) fn ask(&mut self) {
+        self.asked = u64::MAX;
+    }
+
+    /// All of what is asked is where it will be written from.
+    pub(super) fn asked(&mut self) {
+        self.asked = self.written + self.output.len() as u64;
+    }
+
+    /// Whether all of what was asked may be on its way, whatever else is to be written.
     pub(super) fn is_written(&self) -> bool {
-        self.output.is_empty()
+        self.written >= self.asked
     }
 
     /// Whether an idle connection still stands, as far as can be told without asking.

@@ -115,6 +115,13 @@ impl FilePath {
         Ok(Self(pieces))
     }
 
+    /// Whether this can be the name of a file that is named by a path.
+    pub fn check_name(name: &str) -> Result<(), &'static str> {
+        check_value(name, false)?;
+        check_segments(name)?;
+        if name.len() > PATH_MAX { Err("it is longer than 1024 bytes") } else { Ok(()) }
+    }
+
     /// The input fields that it is made of.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|piece| match piece {

@@ -61,6 +61,7 @@ impl Publisher {
         };
         let frame_max = self.session.frame_max;
         wire::message(&mut self.session.line.output, CHANNEL, frame_max, &said, &message.body);
+        self.session.line.asked();
         self.sent += 1;
         Ok(())
     }

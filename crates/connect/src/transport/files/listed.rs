@@ -1,6 +1,6 @@
 //! The files of a folder, in an order that does not depend on the system, in pieces.
 
-use sinew_model::FileList;
+use sinew_model::{FileList, FilePath};
 use sinew_stdx::{Json, Timestamp};
 
 use super::{Entry, too_large};
@@ -26,6 +26,10 @@ impl<'a> Gathering<'a> {
     /// Takes a file if it is asked for.
     pub(in crate::transport) fn add(&mut self, entry: Entry) -> Result<(), TransportError> {
         let is_settled = self.list.settled.is_zero() || entry.modified <= self.settled_at;
+        // Others could not be read by their path.
+        if FilePath::check_name(&entry.name).is_err() {
+            return Ok(());
+        }
         let fits = self.list.names.as_ref().is_none_or(|names| names.fits(&entry.name));
         if !is_settled || !fits {
             return Ok(());
@@ -112,8 +116,6 @@ impl Reader for Listed {
 mod tests {
     use std::num::NonZeroU32;
     use std::time::Duration;
-
-    use sinew_model::FilePath;
 
     use super::*;
 

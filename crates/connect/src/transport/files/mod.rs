@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use sinew_model::{FileBinding, FileForm, FileFormat};
 use sinew_stdx::{Json, Timestamp};
+use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
 use self::listed::Listed;
@@ -24,6 +25,9 @@ use crate::Limits;
 use crate::auth::Login;
 
 pub(super) use self::listed::Gathering;
+
+/// Files of one connection that are cut into records at once.
+const READINGS_MAX: usize = 32;
 
 /// Who asks, and how long it may take.
 #[derive(Clone, Copy)]
@@ -105,11 +109,14 @@ pub(super) struct Files<S> {
     store: S,
     answer_max: u64,
     now: Now,
+    /// Each cuts records on a thread of its own.
+    readings: Arc<Semaphore>,
 }
 
 impl<S: Store> Files<S> {
     pub(super) fn new(store: S, options: &ClientOptions) -> Self {
-        Self { store, answer_max: options.answer_max, now: Arc::clone(&options.now) }
+        let readings = Arc::new(Semaphore::new(READINGS_MAX));
+        Self { store, answer_max: options.answer_max, now: Arc::clone(&options.now), readings }
     }
 
     async fn answer(&self, ask: &FileAsk, call: Call<'_>) -> Result<Told, TransportError> {
@@ -173,8 +180,13 @@ impl<S: Store> Files<S> {
         page: usize,
     ) -> Result<ReadAhead, TransportError> {
         let token = from.map(Token::read).transpose()?.unwrap_or_default();
-        let opening = self.store.open(&ask.path, &token.start(), call).await?;
-        Ok(streamed::begin(opening, &ask.path, format, token, page, self.answer_max))
+        let late = |_| TransportError::deadline(true);
+        let turn = timeout_at(call.limits.until, Arc::clone(&self.readings).acquire_owned()).await;
+        let turn = turn.map_err(|_| busy())?.map_err(|_| busy())?;
+        let start = token.start();
+        let opening = self.store.open(&ask.path, &start, call);
+        let opened = timeout_at(call.limits.until, opening).await.map_err(late)??;
+        Ok(streamed::begin(opened, &ask.path, format, token, page, self.answer_max, turn))
     }
 
     /// All pieces as one answer.
@@ -224,6 +236,10 @@ pub(super) fn changed(path: &str) -> TransportError {
 /// A file is in the way of one that has to be new.
 pub(super) fn there_already(path: &str) -> TransportError {
     TransportError::new(Kind::Conflict, format!("there is a file `{path}` already"))
+}
+
+fn busy() -> TransportError {
+    TransportError::new(Kind::Busy, format!("{READINGS_MAX} files are being read already"))
 }
 
 fn too_large(max: u64) -> TransportError {

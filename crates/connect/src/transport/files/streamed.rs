@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sinew_model::FileFormat;
 use sinew_records::{Mark, Marked, Place, RecordError, records_from};
 use sinew_stdx::Json;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::{Chunks, Opened, Start};
 use crate::transport::reading::ReadAhead;
@@ -54,6 +54,7 @@ pub(super) fn begin(
     token: Token,
     page: usize,
     answer_max: u64,
+    turn: OwnedSemaphorePermit,
 ) -> ReadAhead {
     let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD);
     let (cut, mut pieces) = mpsc::channel(1);
@@ -63,7 +64,10 @@ pub(super) fn begin(
     let (path, format) = (path.to_owned(), format.clone());
     let cutter = Cutter { path, version: opened.version, pieces: cut, failed, page, answer_max };
     ReadAhead::begin(move |shelf| async move {
-        tokio::task::spawn_blocking(move || cutter.cut(&format, &mark, incoming));
+        tokio::task::spawn_blocking(move || {
+            cutter.cut(&format, &mark, incoming);
+            drop(turn);
+        });
         let putting = async {
             while let Some(piece) = pieces.recv().await {
                 if !shelf.put(piece).await {
@@ -208,6 +212,7 @@ mod tests {
 
     use sinew_model::FileFormat;
     use sinew_records::CsvFormat;
+    use tokio::sync::Semaphore;
     use tokio::time::Instant;
 
     use super::*;
@@ -227,8 +232,9 @@ mod tests {
     async fn check(chunks: Vec<Fetched>, from: Option<&Json>, answer_max: u64) -> Vec<String> {
         let opened = Opened { version: "v1".into(), bytes: Box::new(Given(chunks.into())) };
         let token = from.map(Token::read).transpose().unwrap().unwrap_or_default();
-        let mut reading =
-            begin(opened, "a.csv", &FileFormat::Csv(CsvFormat::default()), token, 2, answer_max);
+        let turn = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let format = FileFormat::Csv(CsvFormat::default());
+        let mut reading = begin(opened, "a.csv", &format, token, 2, answer_max, turn);
         let span = Duration::from_secs(5);
         let limits = Limits { until: Instant::now() + span, connect: span, read: span };
         let mut told = Vec::new();

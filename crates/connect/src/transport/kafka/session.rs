@@ -156,6 +156,7 @@ impl Session {
     pub(super) fn send(&mut self, api: Api, asked: &Asked) -> i32 {
         self.asked = self.asked.wrapping_add(1);
         self.line.output.extend_from_slice(&asked.framed(api, self.asked));
+        self.line.asked();
         self.asked
     }
 

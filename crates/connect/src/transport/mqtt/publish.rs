@@ -37,6 +37,7 @@ impl Publishing for Publisher {
         self.number = self.number.checked_add(1).unwrap_or(1);
         let retain = message.binding.retain;
         wire::publish(&mut self.session.line.output, self.number, &message.to, retain, &message.body);
+        self.session.line.asked();
         loop {
             match self.session.packet().await? {
                 Packet::PubAck { number } if number == self.number => {

@@ -19,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const NOT_GRANTED: u8 = 0x80;
 /// Messages that may come before the broker has answered our subscription.
 const EARLY_MAX: usize = 1024;
+/// The same in bytes.
+const EARLY_BYTES_MAX: usize = 4 << 20;
 
 /// A subscription.
 pub(super) struct MqttSource {
@@ -57,6 +59,7 @@ impl MqttSource {
     async fn subscribe(&mut self) -> Result<(), TransportError> {
         let filter = &self.filter;
         wire::subscribe(&mut self.session.line.output, 1, filter);
+        let mut early = 0;
         loop {
             match self.session.packet().await? {
                 Packet::SubAck { code: 1 | 2 } => return Ok(()),
@@ -70,7 +73,10 @@ impl MqttSource {
                     return Err(TransportError::new(Kind::Refused, words));
                 }
                 // A session that was kept goes on at once.
-                Packet::Publish(message) if self.early.len() < EARLY_MAX => self.early.push_back(message),
+                Packet::Publish(message) if self.early.len() < EARLY_MAX && early < EARLY_BYTES_MAX => {
+                    early += message.data.held();
+                    self.early.push_back(message);
+                }
                 Packet::Publish(_) => {
                     return Err(TransportError::new(
                         Kind::Unusable,

@@ -11,6 +11,8 @@ use crate::transport::broker::{Who, unique};
 use crate::transport::line::Line;
 use crate::transport::{TransportError, TransportErrorKind as Kind};
 
+/// What a server may leave unread while it asks whether we are there, beyond the largest message.
+const UNREAD_MAX: usize = 16 << 20;
 /// The longest that a server says of itself.
 const INFO_MAX: usize = 64 << 10;
 /// What an answer of the server may hold.
@@ -135,6 +137,10 @@ impl Session {
     async fn said(&mut self) -> Result<Said, TransportError> {
         loop {
             match self.reader.take(&mut self.line.input)? {
+                // Who asks without reading is not answered for ever.
+                Some(Said::Ping) if self.line.output.len() > UNREAD_MAX => {
+                    return Err(TransportError::new(Kind::Unusable, "the server asks and does not read"));
+                }
                 Some(Said::Ping) => self.line.output.extend_from_slice(b"PONG\r\n"),
                 Some(said) => return Ok(said),
                 None => self.line.read().await?,
@@ -171,6 +177,7 @@ impl Session {
         for piece in [head.as_bytes(), block.as_bytes(), data, b"\r\n"] {
             self.line.output.extend_from_slice(piece);
         }
+        self.line.asked();
     }
 
     /// Asks, and waits for the answer. What else comes meanwhile is not of interest.

@@ -70,11 +70,19 @@ struct Consumer {
     ack_policy: String,
     deliver_subject: Option<String>,
     filter_subject: Option<String>,
+    filter_subjects: Option<Vec<String>>,
+    max_deliver: i64,
 }
 
 impl Default for Consumer {
     fn default() -> Self {
-        Self { ack_policy: "none".to_owned(), deliver_subject: None, filter_subject: None }
+        Self {
+            ack_policy: "none".to_owned(),
+            deliver_subject: None,
+            filter_subject: None,
+            filter_subjects: None,
+            max_deliver: -1,
+        }
     }
 }
 
@@ -85,6 +93,10 @@ impl Consumer {
             Some("it is pushed to, not pulled from")
         } else if self.ack_policy != "explicit" {
             Some("its messages are not acknowledged one by one")
+        } else if self.max_deliver > 0 {
+            Some("it gives messages up after so many times (`max_deliver`)")
+        } else if self.filter_subjects.as_ref().is_some_and(|filters| !filters.is_empty()) {
+            Some("it is of several subjects")
         } else if self.filter_subject.as_deref().is_some_and(|filter| !filter.is_empty() && filter != subject)
         {
             Some("it is of another subject")
@@ -372,10 +384,12 @@ mod tests {
     fn a_consumer_of_somebody_else_is_used_if_nothing_is_lost_by_it() {
         let unfit =
             |config: Value| serde_json::from_value::<Consumer>(config).unwrap().unfit("a.b").is_some();
-        assert!(!unfit(json!({ "ack_policy": "explicit", "filter_subject": "a.b", "max_deliver": 5 })));
+        assert!(!unfit(json!({ "ack_policy": "explicit", "filter_subject": "a.b" })));
         assert!(!unfit(json!({ "ack_policy": "explicit" })));
         assert!(unfit(json!({ "ack_policy": "none" })));
         assert!(unfit(json!({ "ack_policy": "explicit", "deliver_subject": "x" })));
         assert!(unfit(json!({ "ack_policy": "explicit", "filter_subject": "a.c" })));
+        assert!(unfit(json!({ "ack_policy": "explicit", "filter_subjects": ["a.b", "a.c"] })));
+        assert!(unfit(json!({ "ack_policy": "explicit", "max_deliver": 5 })), "it gives messages up");
     }
 }

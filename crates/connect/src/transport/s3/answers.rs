@@ -79,9 +79,9 @@ fn child(element: &Element, name: &str) -> Option<String> {
     Some(found.text())
 }
 
-/// Whether an answer is an error, whatever its status says.
-pub(super) fn is_error(said: &[u8]) -> bool {
-    parse_within(said, LIMITS).is_ok_and(|root| &*root.name.local == "Error")
+/// Whether an answer says that an object was copied.
+pub(super) fn is_copied(said: &[u8]) -> bool {
+    parse_within(said, LIMITS).is_ok_and(|root| &*root.name.local == "CopyObjectResult")
 }
 
 /// The error that was answered.
@@ -178,6 +178,9 @@ mod tests {
         }
         let moved = refused(StatusCode::MOVED_PERMANENTLY, said("PermanentRedirect").as_bytes());
         assert!(moved.words.contains("another region"));
-        assert!(is_error(said("InternalError").as_bytes()) && !is_error(b"<CopyObjectResult/>"));
+        assert!(is_copied(b"<CopyObjectResult/>"));
+        for other in [said("InternalError").as_bytes(), b"<html/>", b""] {
+            assert!(!is_copied(other));
+        }
     }
 }

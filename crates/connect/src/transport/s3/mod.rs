@@ -58,8 +58,25 @@ impl Bucket {
         body: Bytes,
         call: Call<'_>,
     ) -> Result<Answer, TransportError> {
-        let unfit = |why: String| TransportError::new(Kind::Unfit, why);
         let changes = method == Method::PUT || method == Method::DELETE;
+        let answer = self.send(method, url, headers, body, call).await?;
+        if answer.status.is_success() {
+            return Ok(answer);
+        }
+        let error = not_done(answer, call).await;
+        Err(if changes && error.kind == Kind::Broken { error.in_doubt() } else { error })
+    }
+
+    /// Sends a request; gives the answer, whatever it says.
+    async fn send(
+        &self,
+        method: Method,
+        url: &str,
+        headers: HeaderMap,
+        body: Bytes,
+        call: Call<'_>,
+    ) -> Result<Answer, TransportError> {
+        let unfit = |why: String| TransportError::new(Kind::Unfit, why);
         let mut request = Request::new(body);
         *request.method_mut() = method;
         *request.uri_mut() = url.parse().map_err(|_| unfit(format!("`{url}` is no URL")))?;
@@ -68,14 +85,7 @@ impl Bucket {
             let moment = Moment { now: (self.now)(), nonce: 0 };
             signer.sign(&mut request, &moment).map_err(|error| unfit(error.to_string()))?;
         }
-        let answer = self.http.send(request.map(Full::new), call.limits).await.map_err(unsent)?;
-        if answer.status.is_success() {
-            return Ok(answer);
-        }
-        let status = answer.status;
-        let said = answer.read(SAID_MAX, call.limits).await.unwrap_or_default();
-        let error = refused(status, &said);
-        Err(if changes && status.is_server_error() { error.in_doubt() } else { error })
+        self.http.send(request.map(Full::new), call.limits).await.map_err(unsent)
     }
 
     async fn lists(
@@ -125,21 +135,25 @@ impl Store for Bucket {
         if let Some(version) = start.version.as_deref().filter(|version| version.starts_with('"')) {
             headers.insert(IF_MATCH, plain(version)?);
         }
-        let answer = self.ask(Method::GET, &self.site.object(path), headers, Bytes::new(), call).await;
-        let answer = match answer {
-            Err(error) if error.code.as_deref() == Some("InvalidRange") => None,
-            Err(error) if start.version.is_some() && error.kind == Kind::Conflict => {
-                return Err(TransportError { code: error.code, ..files::changed(path) });
+        let answer = self.send(Method::GET, &self.site.object(path), headers, Bytes::new(), call).await?;
+        if answer.status == StatusCode::RANGE_NOT_SATISFIABLE {
+            // What ends where we were was read to its end; what ends before is another.
+            let end = answer.headers.get(CONTENT_RANGE).and_then(|range| range.to_str().ok());
+            if end != Some(&*format!("bytes */{}", start.at)) {
+                return Err(files::changed(path).code("InvalidRange"));
             }
-            answer => Some(answer?),
-        };
-        let Some(answer) = answer else {
-            // All of it was read before.
-            return Ok(Opened {
-                version: start.version.clone().unwrap_or_default(),
-                bytes: Box::new(Nothing),
+            let version = start.version.clone().unwrap_or_default();
+            return Ok(Opened { version, bytes: Box::new(Nothing) });
+        }
+        if !answer.status.is_success() {
+            let error = not_done(answer, call).await;
+            let is_other = start.version.is_some() && error.kind == Kind::Conflict;
+            return Err(if is_other {
+                TransportError { code: error.code, ..files::changed(path) }
+            } else {
+                error
             });
-        };
+        }
         let said = |name: HeaderName| answer.headers.get(name).and_then(|value| value.to_str().ok());
         let version = said(ETAG).or_else(|| said(LAST_MODIFIED)).unwrap_or_default();
         if start.version.as_deref().is_some_and(|before| before != version) {
@@ -187,7 +201,7 @@ impl Store for Bucket {
         let answer = self.ask(Method::PUT, &self.site.object(to), headers, Bytes::new(), call).await?;
         // What fails while it copies says so behind a status that says otherwise.
         let said = answer.read(SAID_MAX, call.limits).await.map_err(|e| unread(&e).in_doubt())?;
-        if answers::is_error(&said) {
+        if !answers::is_copied(&said) {
             return Err(refused(StatusCode::INTERNAL_SERVER_ERROR, &said).in_doubt());
         }
         self.remove(path, call).await.map_err(|error| {
@@ -205,6 +219,13 @@ impl Store for Bucket {
             removed => removed.map(drop),
         }
     }
+}
+
+/// What an answer says that says that it was not done.
+async fn not_done(answer: Answer, call: Call<'_>) -> TransportError {
+    let status = answer.status;
+    let said = answer.read(SAID_MAX, call.limits).await.unwrap_or_default();
+    refused(status, &said)
 }
 
 fn plain(text: &str) -> Result<HeaderValue, TransportError> {

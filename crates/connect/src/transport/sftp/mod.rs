@@ -68,9 +68,9 @@ impl System {
     /// The path at the system: behind that of the URL, which begins at the root, or with `~` where one is after logging in.
     fn path(&self, path: &str) -> String {
         let base = self.line.place.path.trim_matches('/');
-        let (root, base) = match base.strip_prefix('~') {
+        let (root, base) = match base.strip_prefix("~/") {
             Some(rest) => ("", rest.trim_start_matches('/')),
-            None if base.is_empty() => ("", base),
+            None if base.is_empty() || base == "~" => ("", ""),
             None => ("/", base),
         };
         let parts: Vec<&str> = [base, path].into_iter().filter(|part| !part.is_empty()).collect();
@@ -212,12 +212,35 @@ impl Session {
             }
         }
         match self.name(path, to).await {
-            // What cannot be done in one step is done in two.
-            Err(error) if error.code.is_some() && self.is_there(to).await => {
-                self.forget(to).await?;
-                self.name(path, to).await.map_err(TransportError::in_doubt)
+            // Why it was refused, such a server does not say.
+            Err(error) if matches!(error.kind, Kind::Refused | Kind::Conflict) && error.code.is_some() => {
+                if !self.is_there(path).await {
+                    Err(refused(status::NOT_THERE, "No such file", path))
+                } else if self.is_there(to).await {
+                    self.replace(path, to).await
+                } else {
+                    Err(error)
+                }
             }
             named => named,
+        }
+    }
+
+    /// What cannot be done in one step is done in three: the old file goes aside, and comes back if it has to.
+    async fn replace(&mut self, path: &str, to: &str) -> Result<(), TransportError> {
+        let aside = part_of(to, &unique()?);
+        self.name(to, &aside).await?;
+        match self.name(path, to).await {
+            Ok(()) => {
+                // What cannot be cleared away does no harm.
+                let _ = self.forget(&aside).await;
+                Ok(())
+            }
+            Err(error) if error.code.is_some() && self.name(&aside, to).await.is_err() => {
+                let words = format!("{}; what was there before is at `{aside}`", error.words);
+                Err(TransportError { words, ..error }.in_doubt())
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -258,7 +281,7 @@ impl Session {
             written = if new { self.name(&part, path).await } else { self.name_over(&part, path).await };
         }
         match written {
-            Err(error) if error.code.is_some() => {
+            Err(error) if error.code.is_some() && !error.may_have_taken_effect => {
                 // What cannot be cleared away does no harm.
                 let _ = self.forget(&part).await;
                 Err(if new && self.is_there(path).await {
@@ -335,6 +358,9 @@ impl Store for System {
 
     async fn rename(&self, path: &str, to: &str, call: Call<'_>) -> Result<(), TransportError> {
         let mut session = self.session(call).await?;
+        if path == to {
+            return Ok(());
+        }
         let (path, to) = (self.path(path), self.path(to));
         let mut named = session.name_over(&path, &to).await;
         if named.as_ref().is_err_and(|error| error.kind == Kind::NotThere) && session.is_there(&path).await {
@@ -400,7 +426,7 @@ impl Reading {
             }
             Answer::Status(status::END, _) => {
                 self.forget().await?;
-                self.end().await?;
+                self.end(at).await?;
                 Ok(None)
             }
             Answer::Status(code, words) => Err(refused(code, &words, &self.path)),
@@ -417,15 +443,20 @@ impl Reading {
         Ok(())
     }
 
-    /// Looks whether the file is still what it was, and leaves it.
-    async fn end(&mut self) -> Result<(), TransportError> {
+    /// Looks whether the file is still what it was, and was read to its end, and leaves it.
+    async fn end(&mut self, at: u64) -> Result<(), TransportError> {
         let Some(mut session) = self.session.take() else { return Ok(()) };
         let said = session.ask(Ask::Fstat, &[Part::Text(&self.handle)]).await?;
-        let now = version(&attributes(said, &self.path)?);
+        let said = attributes(said, &self.path)?;
+        let now = version(&said);
         done(session.ask(Ask::Close, &[Part::Text(&self.handle)]).await?, &self.path)?;
         self.sessions.put(session);
-        if now == self.version {
+        if now == self.version && said.size.is_none_or(|size| at >= size) {
             return Ok(());
+        }
+        if now == self.version {
+            let words = format!("`{}` ends after {at} bytes, though it has more", self.path);
+            return Err(TransportError::new(Kind::Unusable, words));
         }
         let words = format!("`{}` was written while it was read", self.path);
         Err(TransportError::new(Kind::Conflict, words))

@@ -74,7 +74,12 @@ impl Line {
     }
 
     async fn agree(&self, tcp: TcpStream, login: Option<&Login>) -> Result<Session, TransportError> {
-        let config = Config { keepalive_interval: Some(ALIVE_EVERY), ..Config::default() };
+        // Also a system that says nothing before it knows us is left one day.
+        let config = Config {
+            keepalive_interval: Some(ALIVE_EVERY),
+            inactivity_timeout: Some(4 * ALIVE_EVERY),
+            ..Config::default()
+        };
         let shown = Arc::new(OnceLock::new());
         let host = Host { known: self.host_keys.clone(), shown: Arc::clone(&shown) };
         let connected = connect_stream(Arc::new(config), Stream::Plain(tcp), host).await;
@@ -138,6 +143,9 @@ async fn log_in(handle: &mut Handle<Host>, user: &str, login: Option<&Login>) ->
         && answer_questions(handle, user, password).await?
     {
         return Ok(());
+    }
+    if handle.is_closed() {
+        return Err(TransportError::new(Kind::Lost, "the connection ended while we logged in"));
     }
     Err(TransportError::new(Kind::Login, format!("`{user}` is not let in{}", takes(&left))))
 }

@@ -23,8 +23,20 @@ fn canary(place: &str) -> String {
     format!("Canary+{place}/7f3a9c\"&x")
 }
 
-const PLACES: [&str; 10] =
-    ["environment", "file", "vault", "staged", "basic", "query", "soap", "mail", "hook", "slack"];
+const PLACES: [&str; 12] = [
+    "environment",
+    "file",
+    "vault",
+    "staged",
+    "basic",
+    "query",
+    "soap",
+    "mail",
+    "redis",
+    "nats",
+    "hook",
+    "slack",
+];
 
 /// A web service with one operation, to whose messages the password is added.
 const SERVICE: &str = r#"<definitions xmlns="http://schemas.xmlsoap.org/wsdl/" xmlns:s="http://schemas.xmlsoap.org/wsdl/soap/" xmlns:t="urn:t"
@@ -76,6 +88,24 @@ fn mail_parrot() -> SocketAddr {
     address
 }
 
+/// A server of a protocol of lines that says no and repeats all that it was told, as Redis does with what it does not know.
+fn line_parrot(greeting: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            let mut bytes = [0; 8192];
+            let _ = stream.write_all(greeting.as_bytes());
+            while let Ok(length @ 1..) = stream.read(&mut bytes) {
+                let said = String::from_utf8_lossy(&bytes[..length]).replace("\r\n", " ");
+                let _ = stream.write_all(format!("-ERR 'no, and you said {said}'\r\n").as_bytes());
+            }
+        }
+    });
+    address
+}
+
 fn project(parrot: SocketAddr, mail: SocketAddr) -> String {
     let owner = "owner: { team: t, contact: t@example.com, runbook: r.md }";
     let mut text = "kind: Connector\nname: any\nversion: 1\noperations:\n  get: { get: /items }\n  put: { post: /items }\n\
@@ -105,6 +135,20 @@ fn project(parrot: SocketAddr, mail: SocketAddr) -> String {
          access: write\negress: {{ allow: [loopback] }}\ntls: {{ mode: none }}\n---\nkind: Flow\nname: use-mail\n{owner}\ntrigger: manual\n\
          steps:\n  - a: {{ call: mail.send, with: {{ subject: '\"s\"', text: '\"t\"' }} }}\n"
     );
+    for (name, operation, tls, greeting) in [
+        ("redis", "{ command: [GET, a] }", "{}", ""),
+        ("nats", "{ publish: a }", "{ mode: none }", "INFO {\"headers\":true,\"max_payload\":1000000}\r\n"),
+    ] {
+        let address = line_parrot(greeting);
+        let _ = write!(
+            text,
+            "---\nkind: Connector\nname: of-{name}\nversion: 1\ntransport: {name}\noperations:\n  do: {operation}\n\
+             ---\nkind: Connection\nname: {name}\nconnector: of-{name}@1\n{owner}\nbase_url: {name}://{address}\n\
+             auth: {{ basic: {{ username: u, password: secret:in/{name} }} }}\naccess: write\negress: {{ allow: [loopback] }}\n\
+             tls: {tls}\n---\nkind: Flow\nname: use-{name}\n{owner}\ntrigger: manual\n\
+             steps:\n  - a: {{ call: {name}.do, retry: {{ attempts: 2, base: 10ms, max: 20ms }} }}\n"
+        );
+    }
     let _ = write!(
         text,
         "---\nkind: Connection\nname: idp\nconnector: any@1\n{owner}\nbase_url: ${{SANDBOX_URL}}/idp\nauth:\n  oauth2:\n    grant: authorization_code\n    \
@@ -182,7 +226,7 @@ fn no_planted_secret_shows_anywhere() {
     std::fs::write(projects.join("service.wsdl"), SERVICE).unwrap();
     let kept = folder.path().join("secrets/in");
     std::fs::create_dir_all(&kept).unwrap();
-    for name in ["file", "query", "basic", "soap", "mail"] {
+    for name in ["file", "query", "basic", "soap", "mail", "redis", "nats"] {
         std::fs::write(kept.join(name), canary(name)).unwrap();
         std::fs::set_permissions(kept.join(name), std::fs::Permissions::from_mode(0o600)).unwrap();
     }
@@ -222,7 +266,9 @@ fn drive(server: &Server, sandbox: &Http) {
     assert_eq!(again.status, 400, "{again:?}");
     let mut runs = Vec::new();
     let run = |flow: &str| control.post("/v1/runs", &json!({ "flow": flow })).run().expect("a run");
-    for name in ["environment", "file", "vault", "basic", "query", "soap", "mail", "client", "idp"] {
+    for name in
+        ["environment", "file", "vault", "basic", "query", "soap", "mail", "redis", "nats", "client", "idp"]
+    {
         runs.push(run(&format!("use-{name}")));
     }
     ended(server, &runs);

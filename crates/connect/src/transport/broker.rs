@@ -198,11 +198,3 @@ impl<P: Protocol> Client for Broker<P> {
         })
     }
 }
-
-/// A word that nobody else uses.
-pub(super) fn unique() -> Result<String, TransportError> {
-    let mut bytes = [0; 12];
-    let random = aws_lc_rs::rand::fill(&mut bytes);
-    random.map_err(|_| TransportError::new(Kind::Broken, "the machine gives no random numbers"))?;
-    Ok(bytes.iter().fold(String::new(), |word, byte| format!("{word}{byte:02x}")))
-}

@@ -332,6 +332,16 @@ pub fn open(transport: Transport, options: &ClientOptions) -> Result<Option<Arc<
     }
 }
 
+/// A word that nobody else uses.
+fn unique() -> Result<String, TransportError> {
+    let mut bytes = [0; 12];
+    let random = aws_lc_rs::rand::fill(&mut bytes);
+    random.map_err(|_| {
+        TransportError::new(TransportErrorKind::Broken, "the machine gives no random numbers")
+    })?;
+    Ok(bytes.iter().fold(String::new(), |word, byte| format!("{word}{byte:02x}")))
+}
+
 /// Where a system is, cut from its URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {

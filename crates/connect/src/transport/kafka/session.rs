@@ -9,8 +9,9 @@ use zeroize::Zeroizing;
 use super::scram::{Hash, Scram};
 use super::wire::{self, API_VERSIONS, Answer, Api, Asked, NEEDED, SASL_AUTHENTICATE, SASL_HANDSHAKE};
 use crate::auth::Proof;
-use crate::transport::broker::{Who, unique};
+use crate::transport::broker::Who;
 use crate::transport::line::Line;
+use crate::transport::unique;
 use crate::transport::{TransportError, TransportErrorKind as Kind};
 
 /// The largest answer that is read whole.

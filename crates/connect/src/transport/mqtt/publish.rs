@@ -4,8 +4,9 @@ use sinew_stdx::Json;
 
 use super::session::Session;
 use super::wire::{self, Packet};
-use crate::transport::broker::{Publishing, Who, unique};
+use crate::transport::broker::{Publishing, Who};
 use crate::transport::line::Line;
+use crate::transport::unique;
 use crate::transport::{PublishAsk, Told, TransportError, TransportErrorKind as Kind};
 
 /// The longest packet that there can be (section 2.2.3).

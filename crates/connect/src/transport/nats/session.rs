@@ -7,8 +7,9 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use zeroize::Zeroizing;
 
 use super::wire::{Message, Reader, Said, wrong};
-use crate::transport::broker::{Who, unique};
+use crate::transport::broker::Who;
 use crate::transport::line::Line;
+use crate::transport::unique;
 use crate::transport::{TransportError, TransportErrorKind as Kind};
 
 /// What a server may leave unread while it asks whether we are there, beyond the largest message.

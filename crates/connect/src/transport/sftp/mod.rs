@@ -13,10 +13,11 @@ use tokio::time::timeout;
 
 use self::session::{Line, Session, unread};
 use self::wire::{Answer, Ask, Attributes, Named, Part, Unread, status};
-use super::broker::unique;
 use super::files::{self, Call, Chunks, Entry, Files, Gathering, Opened, Start, Store};
 use super::sessions::Sessions;
-use super::{Client, ClientOptions, Content, Pending, Place, TransportError, TransportErrorKind as Kind};
+use super::{
+    Client, ClientOptions, Content, Pending, Place, TransportError, TransportErrorKind as Kind, unique,
+};
 use crate::dial::Dialer;
 
 /// How much of a file is asked for or sent at once, which every server takes.
@@ -95,28 +96,33 @@ fn code_of(status: u32) -> String {
     format!("SFTP {status}")
 }
 
+/// Why an answer is not the one that was asked for.
+fn other(answer: Answer, path: &str) -> TransportError {
+    match answer {
+        Answer::Status(code, words) => refused(code, &words, path),
+        _ => unread(Unread::Garbled),
+    }
+}
+
 /// An answer that says no more than that it is done.
 fn done(answer: Answer, path: &str) -> Result<(), TransportError> {
     match answer {
         Answer::Status(status::DONE, _) => Ok(()),
-        Answer::Status(code, words) => Err(refused(code, &words, path)),
-        _ => Err(unread(Unread::Garbled)),
+        answer => Err(other(answer, path)),
     }
 }
 
 fn handle(answer: Answer, path: &str) -> Result<Vec<u8>, TransportError> {
     match answer {
         Answer::Handle(handle) => Ok(handle),
-        Answer::Status(code, words) => Err(refused(code, &words, path)),
-        _ => Err(unread(Unread::Garbled)),
+        answer => Err(other(answer, path)),
     }
 }
 
 fn attributes(answer: Answer, path: &str) -> Result<Attributes, TransportError> {
     match answer {
         Answer::Attributes(attributes) => Ok(attributes),
-        Answer::Status(code, words) => Err(refused(code, &words, path)),
-        _ => Err(unread(Unread::Garbled)),
+        answer => Err(other(answer, path)),
     }
 }
 
@@ -161,8 +167,7 @@ impl Session {
                     names.iter().filter_map(entry).try_for_each(|entry| into.add(entry))?;
                 }
                 Answer::Status(status::END, _) => break,
-                Answer::Status(code, words) => return Err(refused(code, &words, folder)),
-                _ => return Err(unread(Unread::Garbled)),
+                answer => return Err(other(answer, folder)),
             }
         }
         done(self.ask(Ask::Close, &[Part::Text(&handle)]).await?, folder)
@@ -429,8 +434,7 @@ impl Reading {
                 self.end(at).await?;
                 Ok(None)
             }
-            Answer::Status(code, words) => Err(refused(code, &words, &self.path)),
-            _ => Err(unread(Unread::Garbled)),
+            answer => Err(other(answer, &self.path)),
         }
     }
 

@@ -113,12 +113,14 @@ const PAGE_USUAL: NonZeroU32 = NonZeroU32::MIN.saturating_add(499);
 pub(super) fn read(binder: &mut Binder<'_, '_, '_>) -> Option<Bound> {
     let (verb, node) = binder.operation.alternative()?;
     let (record, short) = match verb {
-        "list" => (&LIST, "folder"),
-        "read" => (&READ, "path"),
-        "write" => (&WRITE, "path"),
-        _ => (&MOVE, "path"),
+        "list" => (Some(&LIST), "folder"),
+        "read" => (Some(&READ), "path"),
+        "write" => (Some(&WRITE), "path"),
+        "move" => (Some(&MOVE), "path"),
+        "remove" => (None, "path"),
+        _ => return None,
     };
-    let long = node.scalar().is_none().then(|| Fields::of(node, record));
+    let long = record.filter(|_| node.scalar().is_none()).map(|record| Fields::of(node, record));
     let first = path(long.map_or(Some(node), |fields| fields.node(short))?, binder)?;
     // Only what may be long has pages.
     let paged = long.filter(|_| matches!(verb, "list" | "read"));
@@ -146,7 +148,8 @@ pub(super) fn read(binder: &mut Binder<'_, '_, '_>) -> Option<Bound> {
             let to = path(long?.node("to")?, binder)?;
             (FileBinding::Move { path: first, to }, Effect::Write, false)
         }
-        _ => (FileBinding::Delete { path: first }, Effect::Destructive, false),
+        "remove" => (FileBinding::Delete { path: first }, Effect::Destructive, false),
+        _ => return None,
     };
     let pagination = pages.then_some(Pagination::Streamed { page });
     Some(Bound { binding: Binding::File(Arc::new(binding)), effect, pagination })

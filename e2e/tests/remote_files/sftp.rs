@@ -28,7 +28,8 @@ impl Server {
             files: server.files(),
             host_key: server.host_key(),
             auth: format!("{{ ssh: {{ username: {}, key: secret:store/key{passphrase} }} }}", server.user()),
-            secrets: vec![secret("KEY", &key.private), secret("PASSPHRASE", &key.passphrase)],
+            // As a vault keeps it, without the end of its last line.
+            secrets: vec![secret("KEY", key.private.trim_end()), secret("PASSPHRASE", &key.passphrase)],
         }
     }
 

@@ -17,6 +17,7 @@ const FILE_BYTES: usize = 160 << 20;
 
 const OPERATIONS: &str = "
   files: { list: { folder: in, names: '*.csv' } }
+  later: { list: { folder: in, names: '*.csv', since: since } }
   settled: { list: { folder: in, settled: 1h } }
   all: { list: '{+folder}' }
   rows: { read: { path: '{+path}', format: csv } }
@@ -109,6 +110,12 @@ fn check_all_operations(store: &impl Store, not_there: &str) {
     let (early, late) = (list.find("early & odd+.csv").unwrap(), list.find("late.csv").unwrap());
     assert!(early < late && list.contains("2023-11-14T22:13:20.000Z") && !list.contains("deep"), "{list}");
     assert!(!says("settled", json!({})).contains("late.csv"), "it may still be written");
+    let later = says("later", json!({ "since": "2023-11-14T22:13:20.001Z" }));
+    assert!(later.contains("late.csv") && !later.contains("early"), "{later}");
+    let all = says("later", json!({ "since": "" }));
+    assert!(
+        all.contains("early") && says("later", json!({ "since": "2023-11-14T22:13:20Z" })).contains("early")
+    );
     assert!(says("all", json!({ "folder": "in/deep" })).contains("\"path\": \"in/deep/b.csv\""));
     let rows = says("rows", json!({ "path": "in/late.csv" }));
     assert!(rows.contains("\"total\": \"0.10\"") && rows.contains("\"total\": \"x\""), "{rows}");
@@ -152,6 +159,7 @@ fn check_all_operations(store: &impl Store, not_there: &str) {
     check("text", json!({ "name": ".." }), "SNW-2052", "it holds `..`");
     check("rows", json!({ "path": "in/../../x" }), "SNW-2052", "it holds `..`");
     check("text", json!({}), "SNW-2051", "`name`");
+    check("later", json!({ "since": "yesterday" }), "SNW-2052", "is no time");
     check("rows", json!({ "path": "in/bad.csv" }), "SNW-2053", "line 2");
 }
 
@@ -161,7 +169,7 @@ fn check_new_files_start_runs(store: &impl Store) {
 kind: Flow
 name: take-in
 owner: { team: t, contact: c@example.com, runbook: r.md }
-trigger: { poll: { call: store.files, every: 1s, start: '', cursor: modified, dedupe: path & modified } }
+trigger: { poll: { call: store.later, with: { since: cursor }, every: 1s, start: '', cursor: modified, dedupe: path & modified } }
 steps:
   - rows:
       each:

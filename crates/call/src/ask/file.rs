@@ -50,7 +50,8 @@ pub(super) fn form(plan: &AskPlan, binding: &Arc<FileBinding>, call: &CallReques
     if path.is_empty() && !matches!(&**binding, FileBinding::List(_)) {
         return Err(unfit(plan, "the path is empty"));
     }
-    Ok(Ask::File(FileAsk { file, path, to, content }))
+    let since = binding.since().and_then(value).unwrap_or_default();
+    Ok(Ask::File(FileAsk { file, path, since, to, content }))
 }
 
 fn unfit(plan: &AskPlan, why: &str) -> Failure {

@@ -149,6 +149,8 @@ pub struct FileAsk {
     pub file: Arc<FileBinding>,
     /// The file, or the folder.
     pub path: String,
+    /// Since when files have changed that are told; any, if it is empty.
+    pub since: String,
     /// Where it will be, if it is moved.
     pub to: Option<String>,
     /// What will be in it, if it is written.

@@ -51,6 +51,8 @@ pub struct FileList {
     pub folder: FilePath,
     /// What their names look like.
     pub names: Option<NamePattern>,
+    /// The input field that says since when they have changed.
+    pub since: Option<Arc<str>>,
     /// How long they have been left alone.
     pub settled: Duration,
     /// The most of a page.
@@ -258,9 +260,17 @@ impl FileBinding {
         }
     }
 
+    /// The input field that says since when files have changed.
+    pub fn since(&self) -> Option<&str> {
+        match self {
+            Self::List(list) => list.since.as_deref(),
+            _ => None,
+        }
+    }
+
     /// The input fields that it is made of.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
-        self.path_fields().chain(self.content())
+        self.path_fields().chain(self.content()).chain(self.since())
     }
 }
 

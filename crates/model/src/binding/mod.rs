@@ -112,7 +112,7 @@ impl Binding {
             Self::Mail(mail) => mail.required().collect(),
             Self::Sql(sql) => sql.parameters.iter().filter(|p| p.required).map(|p| &*p.field).collect(),
             Self::Command(command) => once_each(command.fields().map(|field| &**field)),
-            Self::File(file) => once_each(file.fields()),
+            Self::File(file) => once_each(file.path_fields().chain(file.content())),
             Self::Publish(message) => message.required(),
         }
     }

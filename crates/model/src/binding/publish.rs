@@ -62,6 +62,7 @@ impl PublishBinding {
     /// Whether an input field of this name goes anywhere.
     pub fn takes(&self, field: &str) -> bool {
         self.places(field)
+            || self.order.as_deref() == Some(field)
             || match &self.body {
                 MessageBody::Rest => true,
                 MessageBody::Json(of) | MessageBody::Text(of) => **of == *field,

@@ -13,14 +13,22 @@ const ENTRIES_MAX: usize = 100_000;
 /// The files of a folder that are asked for, as they are found.
 pub(in crate::transport) struct Gathering<'a> {
     list: &'a FileList,
+    /// Who changed before this is not asked for.
+    since: Option<Timestamp>,
     /// Who changed later than this is not settled yet.
     settled_at: Timestamp,
     entries: Vec<Entry>,
 }
 
 impl<'a> Gathering<'a> {
-    pub(super) fn new(list: &'a FileList, now: Timestamp) -> Self {
-        Self { list, settled_at: now.minus(list.settled), entries: Vec::new() }
+    pub(super) fn new(list: &'a FileList, since: &str, now: Timestamp) -> Result<Self, TransportError> {
+        let since =
+            Some(since).filter(|since| !since.is_empty()).map(str::parse::<jiff::Timestamp>).transpose();
+        let since = since.map_err(|error| {
+            TransportError::new(Kind::Unfit, format!("since when files have changed is no time: {error}"))
+        })?;
+        let since = since.map(|since| Timestamp::from_millis(since.as_millisecond()));
+        Ok(Self { list, since, settled_at: now.minus(list.settled), entries: Vec::new() })
     }
 
     /// Takes a file if it is asked for.
@@ -31,7 +39,8 @@ impl<'a> Gathering<'a> {
             return Ok(());
         }
         let fits = self.list.names.as_ref().is_none_or(|names| names.fits(&entry.name));
-        if !is_settled || !fits {
+        let is_late = self.since.is_none_or(|since| entry.modified >= since);
+        if !is_settled || !is_late || !fits {
             return Ok(());
         }
         if self.entries.len() >= ENTRIES_MAX {
@@ -124,10 +133,11 @@ mod tests {
         let list = FileList {
             folder: FilePath::default(),
             names: None,
+            since: None,
             settled: Duration::from_secs(settled),
             page: NonZeroU32::MIN,
         };
-        let mut gathering = Gathering::new(&list, Timestamp::from_millis(100_000));
+        let mut gathering = Gathering::new(&list, "", Timestamp::from_millis(100_000)).unwrap();
         for (name, second) in files {
             let modified = Timestamp::from_millis(second * 1000);
             gathering.add(Entry { name: (*name).to_owned(), size: 1, modified }).unwrap();

@@ -156,7 +156,7 @@ impl<S: Store> Files<S> {
     ) -> Result<Box<dyn Reader>, TransportError> {
         match &*ask.file {
             FileBinding::List(list) => {
-                let mut gathering = Gathering::new(list, (self.now)());
+                let mut gathering = Gathering::new(list, &ask.since, (self.now)())?;
                 let listing = self.store.list(&ask.path, &mut gathering, call);
                 timeout_at(call.limits.until, listing)
                     .await

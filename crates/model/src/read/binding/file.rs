@@ -53,6 +53,12 @@ static LIST: Record = Record {
             "What their names look like: `*` stands for anything, `?` for one character.",
         )
         .like("'*.csv'"),
+        optional(
+            "since",
+            Shape::Name(&FIELD),
+            "The input field that says since when files have changed, as `modified` does; all, if it is empty.",
+        )
+        .like("since"),
         default(
             "settled",
             Shape::Duration,
@@ -128,9 +134,15 @@ pub(super) fn read(binder: &mut Binder<'_, '_, '_>) -> Option<Bound> {
     let (binding, effect, pages) = match verb {
         "list" => {
             let names = long.and_then(|fields| fields.text("names"));
+            let since = long.and_then(|fields| fields.text("since"));
             let settled = long.and_then(|fields| fields.duration("settled")).unwrap_or(Duration::ZERO);
-            let list =
-                FileList { folder: first, names: names.map(|names| NamePattern::new(&names)), settled, page };
+            let list = FileList {
+                folder: first,
+                names: names.map(|names| NamePattern::new(&names)),
+                since,
+                settled,
+                page,
+            };
             (FileBinding::List(list), Effect::Read, true)
         }
         "read" => {

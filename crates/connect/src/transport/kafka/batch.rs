@@ -17,6 +17,8 @@ const CHECKED: usize = 21;
 const MAGIC: i8 = 2;
 /// What a record may have beside its value.
 const RECORD_OVER: usize = 64 << 10;
+/// The most bytes that what is in a batch comes to.
+const INFLATED_MAX: u64 = 256 << 20;
 /// The most bytes of a piece that was compressed by Snappy as one.
 const SNAPPY_MAX: usize = 32 << 20;
 /// How pieces compressed by Snappy begin when Java wrote them; then follow two versions.
@@ -94,11 +96,12 @@ pub(super) struct Head {
     pub(super) first: i64,
     /// The offset of the last record that there was, if some are gone.
     pub(super) last: i64,
-    length: usize,
+    /// How many bytes follow behind the first twelve.
+    pub(super) length: usize,
     magic: i8,
     checksum: u32,
     attributes: i16,
-    begun_at: i64,
+    pub(super) begun_at: i64,
     appended_at: i64,
     pub(super) producer: i64,
     count: i32,
@@ -156,8 +159,10 @@ pub(super) struct Record {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
     Record(Record),
-    /// A record that is larger than what is taken: its offset is only known if it is the only one.
+    /// A record that is larger than what is taken.
     TooLarge {
+        offset: i64,
+        at: i64,
         bytes: u64,
     },
 }
@@ -166,7 +171,9 @@ pub(super) enum Next {
 pub(super) struct Batch {
     pub(super) head: Head,
     left: i32,
-    records: Box<dyn Read + Send>,
+    /// What is in it, until it is opened: what opens it takes memory, too.
+    closed: Bytes,
+    records: Option<Box<dyn Read + Send>>,
 }
 
 impl Batch {
@@ -188,7 +195,12 @@ impl Batch {
             return Err(garbled("a batch does not have its checksum"));
         }
         batch.advance(HEAD);
-        let records: Box<dyn Read + Send> = match head.attributes & COMPRESSION {
+        Ok(Some(Self { head, left: head.count, closed: batch, records: None }))
+    }
+
+    fn open(&mut self) -> Result<Box<dyn Read + Send>, TransportError> {
+        let batch = std::mem::take(&mut self.closed);
+        let records: Box<dyn Read + Send> = match self.head.attributes & COMPRESSION {
             0 => Box::new(batch.reader()),
             1 => Box::new(BufReader::new(MultiGzDecoder::new(batch.reader()))),
             2 => Box::new(Snappy::new(batch)),
@@ -200,7 +212,7 @@ impl Batch {
             }
             _ => return Err(garbled("a batch is compressed by nothing that is known")),
         };
-        Ok(Some(Self { head, left: head.count, records }))
+        Ok(Box::new(records.take(INFLATED_MAX)))
     }
 
     /// The next record, if its value has no more than so many bytes.
@@ -209,15 +221,30 @@ impl Batch {
             return Ok(None);
         }
         self.left -= 1;
-        let length = number(&mut self.records).map_err(|error| garbled(&error.to_string()))?;
+        let mut records = match self.records.take() {
+            Some(records) => records,
+            None => self.open()?,
+        };
+        let next = self.read_next(&mut records, value_max);
+        self.records = Some(records);
+        next.map(Some)
+    }
+
+    fn read_next(
+        &self,
+        records: &mut Box<dyn Read + Send>,
+        value_max: usize,
+    ) -> Result<Next, TransportError> {
+        let length = number(records).map_err(|error| garbled(&error.to_string()))?;
         let length = u64::try_from(length).map_err(|_| garbled("a record is shorter than nothing"))?;
-        let mut record = self.records.by_ref().take(length);
+        let mut record = records.by_ref().take(length);
         if length > value_max.saturating_add(RECORD_OVER) as u64 {
-            let passed = io::copy(&mut record, &mut io::sink());
-            if passed.map_err(|error| garbled(&error.to_string()))? < length {
+            let (offset, at) = self.begin(&mut record).map_err(|_| garbled("a record is not whole"))?;
+            io::copy(&mut record, &mut io::sink()).map_err(|error| garbled(&error.to_string()))?;
+            if record.limit() > 0 {
                 return Err(garbled("a record is cut off"));
             }
-            return Ok(Some(Next::TooLarge { bytes: length }));
+            return Ok(Next::TooLarge { offset, at, bytes: length });
         }
         let mut bytes = Vec::new();
         record.read_to_end(&mut bytes).map_err(|error| garbled(&error.to_string()))?;
@@ -225,17 +252,23 @@ impl Batch {
             return Err(garbled("a record is cut off"));
         }
         let read = self.record(Bytes::from(bytes)).map_err(|_| garbled("a record is not whole"))?;
-        Ok(Some(Next::Record(read)))
+        Ok(Next::Record(read))
+    }
+
+    /// The offset of a record, and its time.
+    fn begin(&self, record: &mut impl Read) -> io::Result<(i64, i64)> {
+        record.read_exact(&mut [0])?;
+        let later = number(record)?;
+        let at = match self.head.attributes & APPEND_TIME {
+            0 => self.head.begun_at.saturating_add(later),
+            _ => self.head.appended_at,
+        };
+        Ok((self.head.first.saturating_add(number(record)?), at))
     }
 
     fn record(&self, bytes: Bytes) -> io::Result<Record> {
         let mut rest = Cursor::new(bytes);
-        rest.read_exact(&mut [0])?;
-        let at = match self.head.attributes & APPEND_TIME {
-            0 => self.head.begun_at.saturating_add(number(&mut rest)?),
-            _ => number(&mut rest).map(|_| self.head.appended_at)?,
-        };
-        let offset = self.head.first.saturating_add(number(&mut rest)?);
+        let (offset, at) = self.begin(&mut rest)?;
         let (key, value) = (some_bytes(&mut rest)?, some_bytes(&mut rest)?);
         let mut headers = Vec::new();
         for _ in 0..number(&mut rest)?.max(0) {
@@ -361,7 +394,10 @@ mod tests {
                 assert_eq!(record.headers, [("tenant".to_owned(), Bytes::from_static(b"t1"))]);
                 Ok(String::from_utf8(record.value.unwrap().to_vec()).unwrap())
             }
-            Some(Next::TooLarge { bytes }) => Ok(format!("{bytes} bytes")),
+            Some(Next::TooLarge { offset, at, bytes }) => {
+                assert_eq!((offset, at), (0, 1_700_000_000_000));
+                Ok(format!("{bytes} bytes"))
+            }
             None => Ok("nothing".to_owned()),
         }
     }

@@ -95,6 +95,13 @@ impl Cluster {
                     *self.mechanism.lock() = Some(mechanism);
                     return Ok(session);
                 }
+                // What proved itself without the password is not told it afterwards.
+                Begun::Otherwise(Mechanism::Plain)
+                    if self.mechanism.lock().is_some_and(Mechanism::is_scram) =>
+                {
+                    let words = "the broker let us in by SCRAM before, and wants the password itself now";
+                    return Err(TransportError::new(Kind::Login, words));
+                }
                 Begun::Otherwise(other) => mechanism = other,
             }
         }
@@ -114,7 +121,8 @@ impl Cluster {
         until: Instant,
         (api, asked): (wire::Api, &Asked),
     ) -> Result<Answer, TransportError> {
-        let mut session = self.session(at, login, until).await?;
+        let unsent = |error| TransportError { may_have_taken_effect: false, ..error };
+        let mut session = self.session(at, login, until).await.map_err(unsent)?;
         let answer = match timeout_at(until, session.ask(api, asked)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => {

@@ -2,6 +2,7 @@
 
 mod batch;
 mod cluster;
+mod fetched;
 mod group;
 mod publish;
 mod scram;

@@ -13,6 +13,8 @@ use crate::transport::{Now, PublishAsk, Told, TransportError, TransportErrorKind
 
 /// All replicas that are in step.
 const ALL: i16 = -1;
+/// What a leader says that may have kept the record before: the partition, the leader, or the disk is gone.
+const IN_DOUBT: [i16; 3] = [3, 6, 56];
 /// By this a consumer recognises a record that comes twice.
 const KEY: &str = "message-id";
 
@@ -25,7 +27,9 @@ pub(super) async fn publish(
     now: &Now,
 ) -> Result<Told, TransportError> {
     let name = &*message.to;
-    let topic = cluster.topic(name, login, limits.until).await?;
+    // Nothing was sent before the record is.
+    let unsent = |error| TransportError { may_have_taken_effect: false, ..error };
+    let topic = cluster.topic(name, login, limits.until).await.map_err(unsent)?;
     let key = message.order.as_deref().map(str::as_bytes);
     let index = match key {
         Some(key) => partition_of(key, topic.partitions.len()),
@@ -83,7 +87,9 @@ fn kept(answer: &mut Answer, name: &str) -> Result<i64, TransportError> {
     let (code, offset) = told.ok_or_else(|| {
         TransportError::new(Kind::Unusable, "the broker does not say what became of the record").in_doubt()
     })?;
-    wire::check(code, &format!("`{name}`"))?;
+    // The leader may have kept it before it found out that it leads no more, or could not go on.
+    let doubt = |error: TransportError| if IN_DOUBT.contains(&code) { error.in_doubt() } else { error };
+    wire::check(code, &format!("`{name}`")).map_err(doubt)?;
     Ok(offset)
 }
 
@@ -147,7 +153,8 @@ mod tests {
                 .map_err(|error| (error.kind, error.may_have_taken_effect))
         };
         assert_eq!(check(0), Ok(42));
-        assert_eq!(check(6), Err((Kind::Busy, false)));
+        assert_eq!(check(6), Err((Kind::Busy, true)), "it may have been kept before");
+        assert_eq!(check(19), Err((Kind::Busy, false)));
         assert_eq!(check(7), Err((Kind::Deadline, true)));
         let nothing = Asked::default().i32(0).i32(0);
         let nothing = kept(&mut Answer(Bytes::from(nothing.into_bytes())), "a").unwrap_err();

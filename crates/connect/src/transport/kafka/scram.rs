@@ -16,6 +16,8 @@ pub(super) enum Hash {
 
 /// The most rounds that a server may ask for: more would be a way to keep us busy.
 const ROUNDS_MAX: u32 = 1_000_000;
+/// The fewest (RFC 7677, section 4): with less the password could be guessed from the proof.
+const ROUNDS_MIN: u32 = 4096;
 
 /// Why it failed: the server does not keep to the rules, or does not know the password either.
 #[derive(Debug, PartialEq, Eq)]
@@ -78,8 +80,8 @@ impl Scram {
         let salt =
             field("s=").and_then(|salt| STANDARD.decode(salt).ok()).ok_or(Broken("it says no salt"))?;
         let rounds = field("i=").and_then(|rounds| rounds.parse::<NonZeroU32>().ok());
-        let rounds = rounds.filter(|rounds| rounds.get() <= ROUNDS_MAX);
-        let rounds = rounds.ok_or(Broken("it asks for no number of rounds, or for too many"))?;
+        let rounds = rounds.filter(|rounds| (ROUNDS_MIN..=ROUNDS_MAX).contains(&rounds.get()));
+        let rounds = rounds.ok_or(Broken("it asks for no number of rounds, for too few or too many"))?;
         let salted = self.hash.stretch(password, &salt, rounds);
         let signed = |key: &[u8], text: &[u8]| hmac::sign(&hmac::Key::new(self.hash.mac(), key), text);
         let client_key = signed(&salted, b"Client Key");
@@ -140,6 +142,7 @@ mod tests {
             "r=rOprNGfwEbeRWgbNEkqO,s=W22Z,i=4096",
             "r=rOprNGfwEbeRWgbNEkqOx,s=!,i=4096",
             "r=rOprNGfwEbeRWgbNEkqOx,s=W22Z,i=0",
+            "r=rOprNGfwEbeRWgbNEkqOx,s=W22Z,i=4095",
             "r=rOprNGfwEbeRWgbNEkqOx,s=W22Z,i=4000000000",
             "",
         ] {

@@ -16,8 +16,8 @@ use crate::transport::{TransportError, TransportErrorKind as Kind};
 
 /// The largest answer that is read whole.
 pub(super) const ANSWER_MAX: usize = 16 << 20;
-/// What is kept of a larger one.
-const HEAD: usize = 1024;
+/// What is kept of a larger one: so many partitions as are told before what is large.
+const HEAD: usize = 64 << 10;
 
 /// How one logs in, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,10 @@ impl Mechanism {
             Self::Plain => "PLAIN",
             Self::Bearer => "OAUTHBEARER",
         }
+    }
+
+    pub(super) fn is_scram(self) -> bool {
+        matches!(self, Self::Scram512 | Self::Scram256)
     }
 
     fn takes(self, proof: Proof) -> bool {

@@ -1,7 +1,7 @@
 //! A topic that is read from where its flow is: the position is kept with the runs, so that a record makes one run
 //! whatever is killed when. The group at the broker is told for people to see, and for the very first beginning.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +10,14 @@ use futures_util::FutureExt as _;
 use futures_util::future::select_all;
 use serde::{Deserialize, Serialize};
 use sinew_stdx::{Json, Timestamp};
-use tokio::time::{Instant, timeout_at};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::batch::{Batch, Head, Next, Record};
 use super::cluster::{Address, Cluster};
+use super::fetched::{Fetched, GivenUp, cut, fetched};
 use super::group::Group;
-use super::session::{Heard, Session};
+use super::session::{ANSWER_MAX, Heard, Session};
 use super::wire::{self, Answer, Asked, FETCH, LIST_OFFSETS, MOVED, OFFSET_OUT_OF_RANGE};
 use crate::Limits;
 use crate::auth::Login;
@@ -37,6 +39,8 @@ const LOOK_EVERY: Duration = Duration::from_mins(5);
 const TELL_EVERY: Duration = Duration::from_secs(5);
 /// The header that names what a record is (CloudEvents over Kafka, section 3.2.3).
 const EVENT: &str = "ce_type";
+/// How long the end waits for the group to be told.
+const FAREWELL: Duration = Duration::from_secs(1);
 const EARLIEST: i64 = -2;
 const LATEST: i64 = -1;
 
@@ -54,6 +58,8 @@ struct Leader {
     partitions: Vec<i32>,
     /// The number of the question that is under way, and when it has to be answered.
     asked: Option<(i32, Instant)>,
+    /// It had nothing, and said so at once: it is not asked before.
+    rests_until: Instant,
 }
 
 /// A batch of which records are left.
@@ -69,43 +75,16 @@ pub(super) struct KafkaSource {
     position: Position,
     ready: VecDeque<Opened>,
     value_max: usize,
-    group: Group,
+    group: Arc<Group>,
     look_at: Instant,
     given: u64,
     /// What was given and is not durable yet.
     under_way: VecDeque<(u64, i32, i64)>,
     durable: BTreeMap<i32, i64>,
     told_at: Instant,
-}
-
-/// Transactions of a partition that were given up: what they wrote is passed over.
-#[derive(Debug, Default)]
-struct GivenUp {
-    /// From which offset on, by which producer; the first offset first.
-    coming: VecDeque<(i64, i64)>,
-    now: HashSet<i64>,
-}
-
-impl GivenUp {
-    fn told(mut all: Vec<(i64, i64)>) -> Self {
-        all.sort_unstable_by_key(|(_, first)| *first);
-        Self {
-            coming: all.into_iter().map(|(producer, first)| (first, producer)).collect(),
-            now: HashSet::new(),
-        }
-    }
-
-    /// Whether a batch counts.
-    fn counts(&mut self, head: &Head) -> bool {
-        while self.coming.front().is_some_and(|(first, _)| *first <= head.last) {
-            self.now.extend(self.coming.pop_front().map(|(_, producer)| producer));
-        }
-        if head.is_control() {
-            self.now.remove(&head.producer);
-            return false;
-        }
-        !(head.is_transactional() && self.now.contains(&head.producer))
-    }
+    telling: Option<JoinHandle<()>>,
+    /// Why nothing more can be read, when what came before is given.
+    broken: Option<TransportError>,
 }
 
 impl KafkaSource {
@@ -129,9 +108,9 @@ impl KafkaSource {
         let mut leaders = Vec::new();
         for ((host, port), partitions) in by_leader {
             let session = cluster.fresh(&Address { host, port }, login, limits.until).await?;
-            leaders.push(Leader { session, partitions, asked: None });
+            leaders.push(Leader { session, partitions, asked: None, rests_until: Instant::now() });
         }
-        let group = Group::new(cluster, wanted, login);
+        let group = Arc::new(Group::new(cluster, wanted, login));
         let now = Instant::now();
         let mut source = Self {
             topic: wanted.from.into(),
@@ -145,6 +124,8 @@ impl KafkaSource {
             under_way: VecDeque::new(),
             durable: BTreeMap::new(),
             told_at: now,
+            telling: None,
+            broken: None,
         };
         source.begin(wanted, topic.partitions.len() as i32).await?;
         Ok(source)
@@ -160,7 +141,9 @@ impl KafkaSource {
         let all: Vec<i32> = (0..partitions).collect();
         let is_new = kept.is_empty();
         let known = if is_new { self.group.told(&all).await? } else { kept };
-        let (earliest, latest) = (self.ends(EARLIEST).await?, self.ends(LATEST).await?);
+        // Where the log ends, and where that ends which is done.
+        let (earliest, latest) = (self.ends(EARLIEST, 0).await?, self.ends(LATEST, 0).await?);
+        let done = self.ends(LATEST, 1).await?;
         for partition in all {
             let end = |ends: &BTreeMap<i32, i64>| {
                 let lacks = || TransportError::new(Kind::Unusable, "the broker says nothing of a partition");
@@ -169,6 +152,15 @@ impl KafkaSource {
             let (first, last) = (end(&earliest)?, end(&latest)?);
             let next = match known.get(&partition) {
                 Some(next) if (first..=last).contains(next) => *next,
+                // A new leader may lag behind for a while; a topic that was made anew does not grow in this way.
+                Some(next) if *next > last => {
+                    let words = format!(
+                        "partition {partition} of `{}` ends at {last}, and was read up to {next}; if the topic was made \
+                         anew, choose another `group`",
+                        self.topic
+                    );
+                    return Err(TransportError::new(Kind::Conflict, words));
+                }
                 Some(next) => {
                     let topic = &self.topic;
                     tracing::warn!(%topic, partition, next, first, "the broker keeps no more what was to be read next");
@@ -176,7 +168,7 @@ impl KafkaSource {
                 }
                 // Of what a known topic has more now nothing was read.
                 None if !known.is_empty() || wanted.all => first,
-                None => last,
+                None => end(&done)?,
             };
             self.position.next.insert(partition, next);
         }
@@ -188,10 +180,10 @@ impl KafkaSource {
     }
 
     /// The offsets at one end of all partitions.
-    async fn ends(&mut self, end: i64) -> Result<BTreeMap<i32, i64>, TransportError> {
+    async fn ends(&mut self, end: i64, isolation: i8) -> Result<BTreeMap<i32, i64>, TransportError> {
         let mut offsets = BTreeMap::new();
         for leader in &mut self.leaders {
-            let asked = Asked::default().i32(-1).i8(1).i32(1).text(&self.topic);
+            let asked = Asked::default().i32(-1).i8(isolation).i32(1).text(&self.topic);
             let asked = asked.each(&leader.partitions, |asked, partition| asked.i32(*partition).i64(end));
             let mut answer = leader.session.ask_within(LATE, LIST_OFFSETS, &asked).await?;
             answer.i32()?;
@@ -216,14 +208,22 @@ impl KafkaSource {
             if let Some(delivery) = self.next_ready()? {
                 return Ok(delivery);
             }
+            if let Some(error) = self.broken.take() {
+                return Err(error.into());
+            }
             if Instant::now() >= self.look_at {
                 self.look_for_more().await?;
             }
             self.ask_for_records();
-            let (place, heard) = self.hear().await?;
-            self.leaders[place].asked = None;
+            let Some((place, heard)) = self.hear().await? else { continue };
+            let asked = self.leaders[place].asked.take();
             match heard {
-                Heard::Answer(_, answer) => self.take_in(answer)?,
+                Heard::Answer(_, answer) => {
+                    let was_early = asked.is_some_and(|(_, until)| until - LATE > Instant::now() + WAIT / 2);
+                    if !self.take_in(answer)? && was_early {
+                        self.leaders[place].rests_until = Instant::now() + WAIT / 4;
+                    }
+                }
                 Heard::Cut(_, head, bytes) => return self.passed_over(head, bytes),
             }
         }
@@ -242,9 +242,9 @@ impl KafkaSource {
                 }
                 Some(Next::Record(record)) if record.offset < from => {}
                 Some(Next::Record(record)) => return Ok(Some(self.delivery(partition, record))),
-                Some(Next::TooLarge { bytes }) => {
-                    // Which of several it is was in what was passed over: it is counted on from the last.
-                    return Ok(Some(self.too_large(partition, from.max(head.first), bytes)));
+                Some(Next::TooLarge { offset, .. }) if offset < from => {}
+                Some(Next::TooLarge { offset, at, bytes }) => {
+                    return Ok(Some(self.too_large(partition, (offset, at), bytes)));
                 }
             }
         }
@@ -253,8 +253,14 @@ impl KafkaSource {
 
     fn ask_for_records(&mut self) {
         let at_once = (AT_ONCE / self.leaders.len().max(1) as i32).max(AT_ONCE_MIN);
-        for leader in self.leaders.iter_mut().filter(|leader| leader.asked.is_none()) {
+        let now = Instant::now();
+        for leader in &mut self.leaders {
+            if leader.asked.is_some() || leader.rests_until > now {
+                continue;
+            }
             let next = &self.position.next;
+            // Those that are asked for first get what there is room for: each is once.
+            leader.partitions.rotate_left(1);
             let partitions: Vec<(i32, i64)> =
                 leader.partitions.iter().filter_map(|of| Some((*of, *next.get(of)?))).collect();
             // No session of fetching; what belongs to transactions only when they are done.
@@ -268,24 +274,27 @@ impl KafkaSource {
         }
     }
 
-    /// What one of the brokers says. May be given up while it is waited for.
-    async fn hear(&mut self) -> Result<(usize, Heard), SourceError> {
-        let until = self.leaders.iter().filter_map(|leader| leader.asked.map(|(_, until)| until)).min();
-        let until = until.unwrap_or_else(|| Instant::now() + LATE);
+    /// What one of the brokers says; nothing if one has rested. May be given up while it is waited for.
+    async fn hear(&mut self) -> Result<Option<(usize, Heard)>, SourceError> {
+        let until = |leader: &Leader| leader.asked.map_or(leader.rests_until, |(_, until)| until);
+        let until = self.leaders.iter().map(until).min().unwrap_or_else(Instant::now);
         let all = self.leaders.iter_mut().map(|leader| leader.session.hear().boxed());
         let Ok((heard, place, _)) = timeout_at(until, select_all(all)).await else {
-            return Err(SourceError::Quiet(WAIT + LATE));
+            let now = Instant::now();
+            let is_late =
+                self.leaders.iter().any(|leader| leader.asked.is_some_and(|(_, until)| until <= now));
+            return if is_late { Err(SourceError::Quiet(WAIT + LATE)) } else { Ok(None) };
         };
         let heard = heard?;
         let (Heard::Answer(number, _) | Heard::Cut(number, ..)) = &heard;
         if self.leaders[place].asked.map(|(asked, _)| asked) != Some(*number) {
             return Err(SourceError::Protocol("the broker answers something else".to_owned()));
         }
-        Ok((place, heard))
+        Ok(Some((place, heard)))
     }
 
-    /// Takes in what was fetched.
-    fn take_in(&mut self, mut answer: Answer) -> Result<(), SourceError> {
+    /// Takes in what was fetched; false if that was nothing.
+    fn take_in(&mut self, mut answer: Answer) -> Result<bool, SourceError> {
         answer.i32()?;
         wire::check(answer.i16()?, &format!("`{}`", self.topic))?;
         answer.i32()?;
@@ -293,6 +302,7 @@ impl KafkaSource {
             answer.text()?;
             answer.each(fetched)
         })?;
+        let mut came = false;
         for Fetched { partition, code, given_up, mut records } in fetched.into_iter().flatten() {
             match code {
                 // Whoever begins anew looks where.
@@ -307,8 +317,25 @@ impl KafkaSource {
                 }
                 code => wire::check(code, &format!("partition {partition} of `{}`", self.topic))?,
             }
-            let mut counted = GivenUp::told(given_up);
-            while let Some(batch) = Batch::take(&mut records)? {
+            let (mut counted, whole) = (GivenUp::told(given_up), records.len());
+            came |= whole > 0;
+            loop {
+                let batch = match Batch::take(&mut records) {
+                    Ok(Some(batch)) => batch,
+                    // The first is always given whole.
+                    Ok(None) if whole > 0 && records.len() == whole => {
+                        let words =
+                            format!("partition {partition} of `{}` holds what is no batch", self.topic);
+                        self.broken.get_or_insert(TransportError::new(Kind::Unusable, words));
+                        break;
+                    }
+                    Ok(None) => break,
+                    Err(error) => {
+                        // What came of other partitions is given first.
+                        self.broken.get_or_insert(error);
+                        break;
+                    }
+                };
                 if counted.counts(&batch.head) {
                     self.ready.push_back(Opened { partition, batch });
                 } else if !self.ready.iter().any(|opened| opened.partition == partition) {
@@ -317,25 +344,24 @@ impl KafkaSource {
                 }
             }
         }
-        Ok(())
+        Ok(came)
     }
 
     /// A record so large that it was not even read whole.
     fn passed_over(&mut self, mut head: Answer, bytes: usize) -> Result<Delivery, SourceError> {
-        let first = cut(&mut head).ok().flatten().filter(|(_, head)| head.first == head.last);
+        let is_it = |head: &Head| head.first == head.last && head.length > ANSWER_MAX / 2;
+        let first = cut(&mut head).ok().flatten().filter(|(_, head)| is_it(head));
         let Some((partition, head)) = first else {
             let words =
                 format!("the broker gives {bytes} bytes at once; let its producers send smaller batches");
             return Err(SourceError::Refused(words));
         };
-        Ok(self.too_large(partition, head.last, bytes as u64))
+        Ok(self.too_large(partition, (head.last, head.begun_at), bytes as u64))
     }
 
-    fn too_large(&mut self, partition: i32, offset: i64, bytes: u64) -> Delivery {
-        let record = Record { offset, at: 0, key: None, value: None, headers: Vec::new() };
-        let mut delivery = self.delivery(partition, record);
-        (delivery.data, delivery.at) = (Data::TooLarge { bytes }, None);
-        delivery
+    fn too_large(&mut self, partition: i32, (offset, at): (i64, i64), bytes: u64) -> Delivery {
+        let record = Record { offset, at, key: None, value: None, headers: Vec::new() };
+        Delivery { data: Data::TooLarge { bytes }, ..self.delivery(partition, record) }
     }
 
     fn delivery(&mut self, partition: i32, record: Record) -> Delivery {
@@ -366,63 +392,28 @@ impl KafkaSource {
 
     /// Ends the session if the topic has more partitions now.
     async fn look_for_more(&mut self) -> Result<(), SourceError> {
+        let partitions = self.group.partitions().await?;
         self.look_at = Instant::now() + LOOK_EVERY;
-        if self.group.partitions().await? > self.position.next.len() {
+        if partitions > self.position.next.len() {
             return Err(SourceError::Closed(": the topic has more partitions now".to_owned()));
         }
         Ok(())
     }
 
-    /// Tells the group what is durable. It is for people to see: that it fails changes nothing.
-    async fn tell(&mut self) {
+    /// Tells the group what is durable, beside all else. It is for people to see: that it fails changes nothing.
+    fn tell(&mut self) {
         self.told_at = Instant::now();
-        let durable = std::mem::take(&mut self.durable);
-        if durable.is_empty() {
+        if self.durable.is_empty() || self.telling.as_ref().is_some_and(|telling| !telling.is_finished()) {
             return;
         }
-        if let Err(error) = self.group.tell(&durable).await {
-            tracing::warn!(topic = %self.topic, %error, "the group could not be told how far the topic is read");
-        }
-    }
-}
-
-/// What was fetched of a partition.
-struct Fetched {
-    partition: i32,
-    code: i16,
-    given_up: Vec<(i64, i64)>,
-    records: Bytes,
-}
-
-fn fetched(answer: &mut Answer) -> Result<Fetched, TransportError> {
-    let (partition, code) = (answer.i32()?, answer.i16()?);
-    for _ in 0..3 {
-        answer.i64()?;
-    }
-    let given_up = answer.each(|answer| Ok((answer.i64()?, answer.i64()?)))?;
-    Ok(Fetched { partition, code, given_up, records: answer.bytes()? })
-}
-
-/// The partition and the head of the first batch of an answer that is too large.
-fn cut(answer: &mut Answer) -> Result<Option<(i32, Head)>, TransportError> {
-    answer.i32()?;
-    answer.i16()?;
-    answer.i32()?;
-    for _ in 0..answer.i32()?.max(0) {
-        answer.text()?;
-        for _ in 0..answer.i32()?.max(0) {
-            let partition = answer.i32()?;
-            answer.i16()?;
-            for _ in 0..3 {
-                answer.i64()?;
+        let (group, durable, topic) =
+            (Arc::clone(&self.group), self.durable.clone(), Arc::clone(&self.topic));
+        self.telling = Some(tokio::spawn(async move {
+            if let Err(error) = group.tell(&durable).await {
+                tracing::warn!(%topic, %error, "the group could not be told how far the topic is read");
             }
-            answer.each(|answer| Ok((answer.i64()?, answer.i64()?)))?;
-            if answer.i32()? > 0 {
-                return Ok(Head::read(&answer.0).map(|head| (partition, head)));
-            }
-        }
+        }));
     }
-    Ok(None)
 }
 
 impl Source for KafkaSource {
@@ -435,64 +426,20 @@ impl Source for KafkaSource {
         while let Some((_, partition, next)) = self.under_way.pop_front_if(|(receipt, ..)| *receipt <= last) {
             self.durable.insert(partition, next);
         }
-        Box::pin(async {
-            if self.told_at.elapsed() >= TELL_EVERY {
-                self.tell().await;
-            }
-            Ok(())
-        })
+        if self.told_at.elapsed() >= TELL_EVERY {
+            self.tell();
+        }
+        Box::pin(async { Ok(()) })
     }
 
     fn end(&mut self) -> Coming<'_, ()> {
+        self.tell();
         Box::pin(async {
-            self.tell().await;
+            if let Some(telling) = self.telling.take() {
+                // Whether it was told in time or not.
+                let _ = timeout(FAREWELL, telling).await;
+            }
             Ok(())
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::batch::NewRecord;
-    use super::*;
-
-    /// The head of a batch with these attributes, of one record at an offset, by a producer.
-    fn head(attributes: i16, offset: i64, producer: i64) -> Head {
-        let mut batch = NewRecord { key: None, value: b"", headers: &[], at: 0 }.batch();
-        batch[..8].copy_from_slice(&offset.to_be_bytes());
-        batch[21..23].copy_from_slice(&attributes.to_be_bytes());
-        batch[43..51].copy_from_slice(&producer.to_be_bytes());
-        Head::read(&batch).unwrap()
-    }
-
-    #[test]
-    fn what_a_transaction_wrote_that_was_given_up_is_passed_over() {
-        const OF_ONE: i16 = 0x10;
-        const ITS_END: i16 = 0x30;
-        let mut given_up = GivenUp::told(vec![(7, 3), (8, 0)]);
-        let batches = [
-            (OF_ONE, 0, 8, false),
-            (0, 1, -1, true),
-            (OF_ONE, 2, 7, true),
-            (ITS_END, 3, 8, false),
-            (OF_ONE, 4, 7, false),
-            (OF_ONE, 5, 8, true),
-            (ITS_END, 6, 7, false),
-            (OF_ONE, 7, 7, true),
-        ];
-        for (attributes, offset, producer, counts) in batches {
-            assert_eq!(given_up.counts(&head(attributes, offset, producer)), counts, "{offset}");
-        }
-    }
-
-    #[test]
-    fn the_head_of_what_is_too_large_is_found() {
-        let batch = NewRecord { key: None, value: &[b'x'; 2000], headers: &[], at: 0 }.batch();
-        let answer = Asked::default().i32(0).i16(0).i32(0).i32(1).text("a").i32(2);
-        let answer = answer.i32(0).i16(0).i64(0).i64(0).i64(0).i32(-1).i32(0);
-        let answer = answer.i32(1).i16(0).i64(0).i64(0).i64(0).i32(-1).bytes(&batch).into_bytes();
-        let found = cut(&mut Answer(Bytes::from(answer[..1024].to_vec()))).unwrap();
-        assert_eq!(found.map(|(partition, head)| (partition, head.first, head.last)), Some((1, 0, 0)));
-        assert!(cut(&mut Answer(Bytes::from(answer[..20].to_vec()))).is_err());
     }
 }

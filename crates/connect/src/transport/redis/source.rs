@@ -164,15 +164,20 @@ impl Reader {
             for id in ids {
                 let id_word = id.as_bytes();
                 let max = self.data_max.saturating_add(ENTRY_OVER);
-                let (entry, is_over) =
-                    match ask(&mut self.session, &[b"XRANGE", key, id_word, id_word], max).await {
-                        Ok(reply) => (self.entries(reply).pop(), false),
-                        // What of it was not read cannot be passed over: the session ends with it.
-                        Err(Asked::TooLarge) => {
-                            (Some(Entry { id: id.clone(), data: Data::TooLarge { bytes: max } }), true)
-                        }
-                        Err(error) => return Err(error.into()),
-                    };
+                let (entry, is_over) = match ask(&mut self.session, &[b"XRANGE", key, id_word, id_word], max)
+                    .await
+                {
+                    Ok(Reply::List(none)) if none.is_empty() => (None, false),
+                    Ok(reply) => match self.entries(reply).pop() {
+                        Some(entry) => (Some(entry), false),
+                        None => return Err(TransportError::new(Kind::Unusable, "an entry cannot be read")),
+                    },
+                    // What of it was not read cannot be passed over: the session ends with it.
+                    Err(Asked::TooLarge) => {
+                        (Some(Entry { id: id.clone(), data: Data::TooLarge { bytes: max } }), true)
+                    }
+                    Err(error) => return Err(error.into()),
+                };
                 let Some(entry) = entry else {
                     // It was deleted meanwhile: there is nothing to be given any more.
                     ask(&mut self.session, &[b"XACK", key, group, id.as_bytes()], ENTRY_OVER).await?;

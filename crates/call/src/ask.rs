@@ -40,7 +40,7 @@ impl AskPlan {
     /// Works out what is fixed; fails if the connection's transport does not understand the operation.
     pub(crate) fn new(connection: &Connection, operation: &Arc<Operation>) -> Result<Self, Failure> {
         let shown: Arc<str> = format!("{}.{}", connection.name, operation.id).into();
-        if operation.binding.family() != connection.connector.transport.facts().family {
+        if operation.binding.family() != connection.connector.transport.facts().speaks.family() {
             return Err(no_client(&shown, "its connector's transport does not understand it"));
         }
         Ok(Self { operation: Arc::clone(operation), shown })
@@ -112,9 +112,8 @@ fn sql(plan: &AskPlan, statement: &Arc<SqlBinding>, call: &CallRequest) -> Resul
 /// What speaks to the system.
 pub(crate) fn client(state: &ConnectionState) -> Result<&Arc<dyn Client>, TransportError> {
     match &state.system {
-        Ok(Some(client)) => Ok(client),
-        Ok(None) => Err(TransportError::new(Kind::Unfit, "it is called by HTTP")),
-        Err(error) => Err(TransportError::new(Kind::Unfit, error.to_string())),
+        Ok(client) => Ok(client),
+        Err(error) => Err(TransportError::new(Kind::NotOpened, error.to_string())),
     }
 }
 
@@ -172,8 +171,18 @@ pub(crate) fn answer(plan: &AskPlan, policy: DriftPolicy, told: Told) -> Result<
 
 /// Whether the system was reached with it.
 pub(crate) fn was_asked(error: &TransportError) -> bool {
-    !matches!(error.kind, Kind::Dial(_) | Kind::NoTls | Kind::HostKey | Kind::Login | Kind::Unfit)
-        && (error.may_have_taken_effect || error.code.is_some())
+    let before = matches!(
+        error.kind,
+        Kind::NotOpened
+            | Kind::Dial(_)
+            | Kind::NoTls
+            | Kind::HostKey
+            | Kind::Login
+            | Kind::Unfit
+            | Kind::Token
+            | Kind::NoTurn
+    );
+    !before && (error.may_have_taken_effect || error.code.is_some())
 }
 
 /// What a failure means.
@@ -189,8 +198,7 @@ pub(crate) fn failure(plan: &AskPlan, error: &TransportError) -> Failure {
     if let Some(code) = &error.code {
         message = format!("{message} ({code})");
     }
-    let mut failure = Failure::new(reason, code, message);
-    failure.retry_after = error.retry_after;
+    let failure = Failure::new(reason, code, message);
     if in_doubt {
         return failure.help(send::unknown_help(&plan.operation.idempotency));
     }
@@ -213,6 +221,9 @@ fn meaning(kind: &Kind, asked: bool) -> (Reason, Code) {
         Kind::Login => (Reason::Credential, codes::CREDENTIAL_REFUSED),
         Kind::Forbidden => (Reason::Credential, codes::FORBIDDEN),
         Kind::Unfit => (Reason::Mapping, codes::INPUT_UNPLACEABLE),
+        Kind::NotOpened => (Reason::Refused, codes::NOT_CALLABLE),
+        Kind::Token => (Reason::Drift, codes::PAGES_BROKEN),
+        Kind::NoTurn => (Reason::RateLimited, codes::BUDGET_SPENT),
         Kind::NotThere => (Reason::Rejected, codes::NOT_FOUND),
         Kind::Conflict => (Reason::Rejected, codes::CONFLICT),
         Kind::Refused => (Reason::Rejected, codes::REJECTED),

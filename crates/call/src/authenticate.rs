@@ -129,6 +129,11 @@ pub(crate) async fn authenticate(core: &Core, state: &ConnectionState) -> Result
     Ok(LoggedIn { credential, lent: Some(lent) })
 }
 
+/// Whether its tokens are of a session that somebody began, and that can end.
+pub(crate) fn is_kept(core: &Core, state: &ConnectionState) -> bool {
+    matches!(&state.connection.auth, Auth::OAuth2(oauth) if kept::keeper(core, oauth).is_some())
+}
+
 /// The system refused the credential: it is not used again. True if another can be had at once.
 pub(crate) fn refused(state: &ConnectionState, logged_in: &LoggedIn) -> bool {
     if let Some(lent) = &logged_in.lent {

@@ -149,7 +149,7 @@ async fn pass(
     let (core, state) = (stages.core, stages.state);
     let (plan, protocol) = match (stages.plan, &wish.stream.listened) {
         (Plan::Http(plan), Listened::Http { protocol, .. }) => (plan, *protocol),
-        (Plan::Ask(plan), Listened::Broker { group, begin }) => {
+        (Plan::Ask(plan), Listened::Broker { group, begin, .. }) => {
             return at_broker(stages, plan, wish, (group, *begin), met).await;
         }
         (plan, _) => return Err(ask::no_client(plan.shown(), "it is not listened to like this")),

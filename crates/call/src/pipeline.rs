@@ -191,8 +191,10 @@ impl Stages<'_> {
                     trail.used.refused.push(std::mem::replace(&mut logged_in, anew).credential);
                     trail.used.present = Some(Arc::clone(&logged_in.credential));
                     exchanged = self.exchange(plan, trail, &formed, &logged_in).await;
-                    if exchanged.as_ref().is_ok_and(unknown_caller) {
-                        authenticate::refused(self.state, &logged_in);
+                    if exchanged.as_ref().is_ok_and(unknown_caller)
+                        && authenticate::refused(self.state, &logged_in)
+                    {
+                        no_token = self.session_ended().await;
                     }
                 }
                 // A token endpoint that is down for a moment is no refused credential.
@@ -241,7 +243,11 @@ impl Stages<'_> {
             trail.used.present = Some(Arc::clone(&logged_in.credential));
             let until = self.deadline();
             asked = ask::perform(self.state, plan, ask, &logged_in.credential, &mut aim, until).await;
-            refuses(&asked, &logged_in);
+            if refuses(&asked, &logged_in)
+                && let Some(ended) = self.session_ended().await
+            {
+                return Err(ended);
+            }
         }
         let outcome = match asked {
             Ok(bit) => {
@@ -256,9 +262,6 @@ impl Stages<'_> {
             }
         };
         trail.formed = Some(formed);
-        if let Err(Failure { reason: Reason::RateLimited, retry_after: Some(pause), .. }) = &outcome {
-            self.state.gate.pause((*pause).min(PAUSE_MAX));
-        }
         outcome
     }
 
@@ -275,6 +278,15 @@ impl Stages<'_> {
             let message = format!("`{}`: time ran out while waiting for a token", self.plan.shown());
             Err(Failure::new(Reason::Unavailable, codes::SEND_DEADLINE, message))
         })
+    }
+
+    /// That the session of whoever logged in has ended, if a token that was just issued is refused because of that: then
+    /// it is not the call that has to be mended.
+    async fn session_ended(&self) -> Option<Failure> {
+        if !authenticate::is_kept(self.core, self.state) {
+            return None;
+        }
+        self.log_in().await.err().filter(|failure| failure.reason == Reason::Disconnected)
     }
 
     async fn exchange(

@@ -26,7 +26,7 @@ pub(crate) struct ConnectionState {
     pub(crate) connection: Arc<Connection>,
     pub(crate) client: HttpClient,
     /// What speaks to the system, if that is not HTTP.
-    pub(crate) system: Result<Option<Arc<dyn transport::Client>>, NotOpened>,
+    pub(crate) system: Result<Arc<dyn transport::Client>, NotOpened>,
     pub(crate) gate: Gate,
     pub(crate) circuit: Arc<Circuit>,
     pub(crate) login: Arc<Login>,

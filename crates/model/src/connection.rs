@@ -63,7 +63,7 @@ pub struct Connection {
     pub connector: Arc<Connector>,
     /// Who answers for it.
     pub owner: Owner,
-    /// Where the system is; `http` or `https`, without a trailing slash.
+    /// Where the system is, by a scheme of its transport, without a trailing slash.
     pub base_url: Arc<str>,
     /// How to log in.
     pub auth: Auth,

@@ -75,7 +75,7 @@ pub use step::{
 };
 pub use subscriber::Subscriber;
 pub use tls::{Pem, TlsMode, TlsOptions};
-pub use transport::{Facts, Listens, Scheme, SchemeTls, Transport, UrlPath};
+pub use transport::{Facts, Listens, Scheme, SchemeTls, Speaks, Transport, UrlPath};
 pub use trigger::{
     Answer, Begin, Dedupe, EventTrigger, Keeps, Listened, Missed, Poll, Schedule, Stream, StreamProtocol,
     Trigger, Webhook,

@@ -1,4 +1,4 @@
-use crate::{Auth, BasicLogin, Family};
+use crate::{Auth, BasicLogin, Destination, Dialect, Family, Keeps};
 
 /// By what means a system is reached. A new one is a variant, its line of [`Words`](crate::shape::Words) and its [`Facts`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -43,6 +43,39 @@ pub struct Listens {
     pub begins: bool,
     /// What comes has names.
     pub events: bool,
+    /// What becomes of what is sent while nobody listens.
+    pub keeps: Keeps,
+}
+
+/// The bindings that a transport understands, as it understands them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speaks {
+    /// HTTP requests.
+    Http,
+    /// Letters.
+    Mail,
+    /// Statements of this kind.
+    Sql(Dialect),
+    /// Commands.
+    Command,
+    /// Files.
+    File,
+    /// Messages to such addresses.
+    Publish(Destination),
+}
+
+impl Speaks {
+    /// The family of these bindings.
+    pub fn family(self) -> Family {
+        match self {
+            Self::Http => Family::Http,
+            Self::Mail => Family::Mail,
+            Self::Sql(_) => Family::Sql,
+            Self::Command => Family::Command,
+            Self::File => Family::File,
+            Self::Publish(_) => Family::Publish,
+        }
+    }
 }
 
 /// What is fixed of a transport.
@@ -51,7 +84,9 @@ pub struct Facts {
     /// What its URLs begin with; the first is usual.
     pub schemes: &'static [Scheme],
     /// The bindings that it understands.
-    pub family: Family,
+    pub speaks: Speaks,
+    /// How it is listened to, if that is not done over HTTP and can be done.
+    pub listens: Option<&'static Listens>,
     /// What stands behind the host in its URLs.
     pub path: UrlPath,
     /// A URL of it, for people.
@@ -80,6 +115,8 @@ pub enum SchemeTls {
     Never,
     /// From the first byte.
     Always,
+    /// There is none: SSH takes its place.
+    Ssh,
     /// It begins when both sides have agreed on it, and nothing goes without unless the connection says so
     /// (`tls: { mode: none }`).
     Agreed,
@@ -104,7 +141,8 @@ const fn scheme(word: &'static str, port: u16, tls: SchemeTls) -> Scheme {
 
 static HTTP: Facts = Facts {
     schemes: &[scheme("https", 443, SchemeTls::Always), scheme("http", 80, SchemeTls::Never)],
-    family: Family::Http,
+    speaks: Speaks::Http,
+    listens: None,
     path: UrlPath::Any,
     example: "https://api.example.com/v1",
     logins: "any of them but `ssh`",
@@ -113,7 +151,8 @@ static HTTP: Facts = Facts {
 
 static POSTGRES: Facts = Facts {
     schemes: &[scheme("postgres", 5432, SchemeTls::Agreed), scheme("postgresql", 5432, SchemeTls::Agreed)],
-    family: Family::Sql,
+    speaks: Speaks::Sql(Dialect::Postgres),
+    listens: None,
     path: UrlPath::Name("the database"),
     example: "postgres://db.example.com/orders",
     logins: "`basic` with a user name, or `none`",
@@ -122,7 +161,8 @@ static POSTGRES: Facts = Facts {
 
 static MYSQL: Facts = Facts {
     schemes: &[scheme("mysql", 3306, SchemeTls::Agreed), scheme("mariadb", 3306, SchemeTls::Agreed)],
-    family: Family::Sql,
+    speaks: Speaks::Sql(Dialect::Mysql),
+    listens: None,
     path: UrlPath::Name("the database"),
     example: "mysql://db.example.com/orders",
     logins: "`basic` with a user name, or `none`",
@@ -131,7 +171,8 @@ static MYSQL: Facts = Facts {
 
 static REDIS: Facts = Facts {
     schemes: &[scheme("rediss", 6379, SchemeTls::Always), scheme("redis", 6379, SchemeTls::Never)],
-    family: Family::Command,
+    speaks: Speaks::Command,
+    listens: Some(&ENTRIES),
     path: UrlPath::Optional("the number of the database"),
     example: "rediss://cache.example.com/0",
     logins: "`basic` with a user name (`default`, where there are only passwords), or `none`",
@@ -140,7 +181,8 @@ static REDIS: Facts = Facts {
 
 static S3: Facts = Facts {
     schemes: &[scheme("https", 443, SchemeTls::Always), scheme("http", 80, SchemeTls::Never)],
-    family: Family::File,
+    speaks: Speaks::File,
+    listens: None,
     path: UrlPath::Any,
     example: "https://s3.eu-central-1.amazonaws.com/bucket",
     logins: "`aws_sigv4` with `service: s3`, or `none`",
@@ -151,8 +193,9 @@ static S3: Facts = Facts {
 };
 
 static SFTP: Facts = Facts {
-    schemes: &[scheme("sftp", 22, SchemeTls::Always)],
-    family: Family::File,
+    schemes: &[scheme("sftp", 22, SchemeTls::Ssh)],
+    speaks: Speaks::File,
+    listens: None,
     path: UrlPath::Any,
     example: "sftp://files.example.com/upload",
     logins: "`ssh` with a key, `basic` with a user name, or `none`",
@@ -161,7 +204,8 @@ static SFTP: Facts = Facts {
 
 static SMTP: Facts = Facts {
     schemes: &[scheme("smtp", 587, SchemeTls::Agreed), scheme("smtps", 465, SchemeTls::Always)],
-    family: Family::Mail,
+    speaks: Speaks::Mail,
+    listens: None,
     path: UrlPath::None,
     example: "smtp://smtp.example.com:587",
     logins: "`basic` with a user name, `bearer`, `oauth2` or `none`",
@@ -170,7 +214,8 @@ static SMTP: Facts = Facts {
 
 static NATS: Facts = Facts {
     schemes: &[scheme("nats", 4222, SchemeTls::Agreed)],
-    family: Family::Publish,
+    speaks: Speaks::Publish(Destination::Subject),
+    listens: Some(&JETSTREAM),
     path: UrlPath::None,
     example: "nats://broker.example.com",
     logins: "`basic` with a user name, or `none`",
@@ -184,6 +229,7 @@ static ENTRIES: Listens = Listens {
     groups: true,
     begins: true,
     events: false,
+    keeps: Keeps::Unacknowledged,
 };
 
 static JETSTREAM: Listens = Listens {
@@ -193,19 +239,28 @@ static JETSTREAM: Listens = Listens {
     groups: true,
     begins: true,
     events: true,
+    keeps: Keeps::Unacknowledged,
 };
 
 static AMQP: Facts = Facts {
     schemes: &[scheme("amqps", 5671, SchemeTls::Always), scheme("amqp", 5672, SchemeTls::Never)],
-    family: Family::Publish,
+    speaks: Speaks::Publish(Destination::RoutingKey),
+    listens: Some(&QUEUE),
     path: UrlPath::Optional("the virtual host"),
     example: "amqps://broker.example.com/vhost",
     logins: "`basic` with a user name, or `none`",
     takes: user_or_nobody,
 };
 
-static QUEUE: Listens =
-    Listens { what: "a queue", example: "orders", check: queue, groups: false, begins: false, events: true };
+static QUEUE: Listens = Listens {
+    what: "a queue",
+    example: "orders",
+    check: queue,
+    groups: false,
+    begins: false,
+    events: true,
+    keeps: Keeps::Unacknowledged,
+};
 
 /// The name of a queue (AMQP 0-9-1, section 3.1.1).
 fn queue(text: &str) -> Result<(), &'static str> {
@@ -218,7 +273,8 @@ fn queue(text: &str) -> Result<(), &'static str> {
 
 static MQTT: Facts = Facts {
     schemes: &[scheme("mqtts", 8883, SchemeTls::Always), scheme("mqtt", 1883, SchemeTls::Never)],
-    family: Family::Publish,
+    speaks: Speaks::Publish(Destination::Topic),
+    listens: Some(&TOPIC),
     path: UrlPath::None,
     example: "mqtts://broker.example.com",
     logins: "`basic` with a user name, or `none`",
@@ -232,6 +288,7 @@ static TOPIC: Listens = Listens {
     groups: true,
     begins: false,
     events: false,
+    keeps: Keeps::Unacknowledged,
 };
 
 /// A filter of topics (MQTT 3.1.1, section 4.7).
@@ -251,15 +308,23 @@ fn topic(text: &str) -> Result<(), &'static str> {
 
 static KAFKA: Facts = Facts {
     schemes: &[scheme("kafka+ssl", 9093, SchemeTls::Always), scheme("kafka", 9092, SchemeTls::Never)],
-    family: Family::Publish,
+    speaks: Speaks::Publish(Destination::Log),
+    listens: Some(&LOG),
     path: UrlPath::None,
     example: "kafka+ssl://broker.example.com:9093",
     logins: "`basic` with a user name, `bearer`, `oauth2`, or `none`",
     takes: |auth| user_or_nobody(auth) || matches!(auth, Auth::Bearer(_) | Auth::OAuth2(_)),
 };
 
-static LOG: Listens =
-    Listens { what: "a topic", example: "orders", check: log, groups: true, begins: true, events: true };
+static LOG: Listens = Listens {
+    what: "a topic",
+    example: "orders",
+    check: log,
+    groups: true,
+    begins: true,
+    events: true,
+    keeps: Keeps::Position,
+};
 
 /// The most bytes of the name of a topic of Kafka.
 pub(crate) const LOG_BYTES_MAX: usize = 249;
@@ -313,18 +378,6 @@ impl Transport {
             Self::Amqp => &AMQP,
             Self::Mqtt => &MQTT,
             Self::Kafka => &KAFKA,
-        }
-    }
-
-    /// How it is listened to, if that is not done over HTTP and can be done.
-    pub fn listens(self) -> Option<&'static Listens> {
-        match self {
-            Self::Redis => Some(&ENTRIES),
-            Self::Nats => Some(&JETSTREAM),
-            Self::Amqp => Some(&QUEUE),
-            Self::Mqtt => Some(&TOPIC),
-            Self::Kafka => Some(&LOG),
-            _ => None,
         }
     }
 

@@ -156,6 +156,8 @@ pub enum Listened {
         group: Arc<str>,
         /// With what a listener of this name begins that was not there before.
         begin: Begin,
+        /// What becomes of what is sent while nobody listens.
+        keeps: Keeps,
     },
 }
 
@@ -194,7 +196,7 @@ impl Stream {
         match &self.listened {
             Listened::Http { protocol: StreamProtocol::Sse, .. } => Keeps::Position,
             Listened::Http { protocol: StreamProtocol::WebSocket, .. } => Keeps::Nothing,
-            Listened::Broker { .. } => Keeps::Unacknowledged,
+            Listened::Broker { keeps, .. } => *keeps,
         }
     }
 }

@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
-use sinew_model::{Auth, ClientProof, Reason};
+use sinew_model::{Auth, ClientProof, Grant, Reason};
 
-use crate::fixture::{Fixture, client_credentials, read, secret};
+use sinew_store_sqlite::SqliteCustody;
+use sinew_vault::session::SessionKeeper;
+use sinew_vault::{KeyFile, Vault};
+
+use crate::fixture::{Fixture, client_credentials, oauth2, read, secret};
 use crate::server::{Arrived, Server, answer, ok};
 
 fn token(number: usize) -> crate::server::Act {
@@ -118,4 +122,32 @@ async fn a_credential_does_not_follow_a_redirect_to_another_origin() {
     assert!(server.arrived()[0].header("authorization").is_some());
     let arrived = other.arrived().remove(0);
     assert_eq!((arrived.header("authorization"), arrived.header("x-own")), (None, None));
+}
+
+#[tokio::test]
+async fn a_session_that_ends_while_a_call_is_under_way_is_said_instead_of_a_refused_token() {
+    // The token is refused, its successor too; then the vendor says that the session is no more.
+    let server = Server::start(|number, request| match request.path() {
+        "/token" if number < 3 => token(number),
+        "/token" => answer(400, &[], r#"{"error":"invalid_grant"}"#),
+        _ => answer(401, &[], ""),
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let key = KeyFile::new(folder.path().join("master.key"));
+    key.make().unwrap();
+    let custody = SqliteCustody::open(&SqliteCustody::file_in(folder.path())).unwrap();
+    let vault = Vault::open(
+        Arc::new(custody),
+        Box::new(key),
+        Arc::new(|| sinew_call::Clock::now(&sinew_call::SystemClock)),
+    )
+    .await
+    .unwrap();
+    let mut fixture = Fixture::keeping(&server.url, SessionKeeper::new(Arc::new(vault), "test", 0.0));
+    let grant = Grant::RefreshToken { token: secret() };
+    fixture.connection.auth = Auth::OAuth2(Box::new(oauth2(&server.url, grant, ClientProof::None)));
+    let failure = fixture.call(read(), "{}").await.outcome.unwrap_err();
+    assert_eq!((failure.reason, &*failure.code), (Reason::Disconnected, "SNW-2060"), "{}", failure.message);
+    assert_eq!(asked_for_tokens(&server), 3);
 }

@@ -16,6 +16,7 @@ use sinew_model::{
 };
 use sinew_stdx::{ByteSize, Json};
 use sinew_vault::EnvironmentSecrets;
+use sinew_vault::session::SessionKeeper;
 
 use crate::server::Server;
 
@@ -60,16 +61,26 @@ impl Fixture {
     }
 
     pub fn at(url: &str) -> Self {
+        Self::with(url, None)
+    }
+
+    /// With sessions that are kept.
+    pub fn keeping(url: &str, sessions: SessionKeeper) -> Self {
+        Self::with(url, Some(sessions))
+    }
+
+    fn with(url: &str, sessions: Option<SessionKeeper>) -> Self {
         let recorder = Arc::new(Recorder::default());
         let secrets =
             EnvironmentSecrets::from_lookup(|name| (name == "SINEW_SECRET_KEY").then(|| SECRET.to_owned()));
-        let caller = Caller::new(CallerOptions {
+        let options = CallerOptions {
             secrets: Arc::new(secrets),
             recorder: Arc::clone(&recorder) as Arc<dyn CallRecorder>,
             clock: Arc::new(SystemClock),
             seed: 7,
             trust: Trust::default(),
-        });
+        };
+        let caller = Caller::with_sessions(options, sessions);
         Self { connection: connection(url), caller, recorder }
     }
 

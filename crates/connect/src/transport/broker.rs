@@ -109,7 +109,7 @@ impl Reach {
         let secure = match self.place.scheme.tls {
             SchemeTls::Always => true,
             SchemeTls::Agreed => self.mode != TlsMode::None,
-            SchemeTls::Never => false,
+            SchemeTls::Never | SchemeTls::Ssh => false,
         };
         if secure && self.place.scheme.tls == SchemeTls::Agreed && !offered {
             return Err(TransportError::new(Kind::NoTls, format!("`{host}` does not offer TLS")));

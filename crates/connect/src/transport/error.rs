@@ -1,5 +1,4 @@
 use std::fmt;
-use std::time::Duration;
 
 use crate::DialError;
 
@@ -14,13 +13,13 @@ pub struct TransportError {
     pub code: Option<String>,
     /// The system's own words, or what was found.
     pub words: String,
-    /// How long the system asks to wait.
-    pub retry_after: Option<Duration>,
 }
 
 /// Kinds of failure, as far as they decide what follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TransportErrorKind {
+    /// There is no client for it.
+    NotOpened,
     /// No connection was made.
     Dial(Box<DialError>),
     /// The system does not offer TLS, and the connection wants it.
@@ -33,6 +32,10 @@ pub enum TransportErrorKind {
     Forbidden,
     /// A value does not fit where it goes; nothing was sent.
     Unfit,
+    /// What an earlier piece said to read on from is nothing that this reads on from.
+    Token,
+    /// As much as may be under way here is under way; nothing was asked.
+    NoTurn,
     /// There is no such thing.
     NotThere,
     /// It is at odds with what is there.
@@ -63,7 +66,7 @@ const CODE_MAX: usize = 64;
 impl TransportError {
     /// A failure of this kind, which left no effect.
     pub fn new(kind: TransportErrorKind, words: impl Into<String>) -> Self {
-        Self { kind, may_have_taken_effect: false, code: None, words: words.into(), retry_after: None }
+        Self { kind, may_have_taken_effect: false, code: None, words: words.into() }
     }
 
     /// It was asked for what only another transport does.

@@ -1,10 +1,10 @@
-//! Transports beside HTTP: one file each, behind a cargo feature each.
+//! Transports beside HTTP: one module each, behind a cargo feature each.
 //!
 //! A transport performs one ask and says of a failure what has to be known: whether it may have taken effect, what kind
 //! of failure it is, and the system's own words. It does not retry. Its sessions are its own; every address that it
 //! connects to is checked before by the connection's egress policy.
 //!
-//! A new transport is a file with a [`Client`], a cargo feature, and an arm in [`open`].
+//! A new transport is a module with a [`Client`], a cargo feature, and its line below [`NotOpened`].
 
 // What they have in common is of no use to a build that has none of them.
 #![cfg_attr(
@@ -271,6 +271,9 @@ pub trait Reader: Send {
 /// Why there is no client.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotOpened {
+    /// HTTP has a client of its own.
+    #[error("it is called by HTTP")]
+    Http,
     /// The transport is not part of this build.
     #[error("this build of Sinew speaks no {0}")]
     NotBuilt(&'static str),
@@ -279,59 +282,35 @@ pub enum NotOpened {
     Url,
 }
 
-/// A client of a transport; `None` for HTTP, which has its own ([`crate::HttpClient`]).
-pub fn open(transport: Transport, options: &ClientOptions) -> Result<Option<Arc<dyn Client>>, NotOpened> {
-    match transport {
-        Transport::Http => Ok(None),
-        #[cfg(feature = "postgres")]
-        Transport::Postgres => {
-            Ok(Some(Arc::new(postgres::Postgres::new(Place::of(transport, options)?, options))))
+/// What opens each transport: its feature and its module, and what it is called.
+macro_rules! opened_by {
+    ($($transport:ident: $feature:literal $module:ident $name:literal;)*) => {
+        /// A client of a transport. HTTP has its own ([`crate::HttpClient`]).
+        pub fn open(transport: Transport, options: &ClientOptions) -> Result<Arc<dyn Client>, NotOpened> {
+            match transport {
+                Transport::Http => Err(NotOpened::Http),
+                $(
+                    #[cfg(feature = $feature)]
+                    Transport::$transport => $module::open(Place::of(transport, options)?, options),
+                    #[cfg(not(feature = $feature))]
+                    Transport::$transport => Err(NotOpened::NotBuilt($name)),
+                )*
+            }
         }
-        #[cfg(not(feature = "postgres"))]
-        Transport::Postgres => Err(NotOpened::NotBuilt("PostgreSQL")),
-        #[cfg(feature = "smtp")]
-        Transport::Smtp => Ok(Some(Arc::new(smtp::Smtp::new(Place::of(transport, options)?, options)))),
-        #[cfg(not(feature = "smtp"))]
-        Transport::Smtp => Err(NotOpened::NotBuilt("SMTP")),
-        #[cfg(feature = "mysql")]
-        Transport::Mysql => Ok(Some(Arc::new(mysql::Mysql::new(Place::of(transport, options)?, options)))),
-        #[cfg(not(feature = "mysql"))]
-        Transport::Mysql => Err(NotOpened::NotBuilt("MySQL")),
-        #[cfg(feature = "redis")]
-        Transport::Redis => Ok(Some(Arc::new(redis::Redis::new(Place::of(transport, options)?, options)))),
-        #[cfg(not(feature = "redis"))]
-        Transport::Redis => Err(NotOpened::NotBuilt("Redis")),
-        #[cfg(feature = "s3")]
-        Transport::S3 => Ok(Some(s3::open(&Place::of(transport, options)?, options)?)),
-        #[cfg(not(feature = "s3"))]
-        Transport::S3 => Err(NotOpened::NotBuilt("S3")),
-        #[cfg(feature = "nats")]
-        Transport::Nats => {
-            Ok(Some(Arc::new(broker::Broker::new(nats::Nats, Place::of(transport, options)?, options))))
-        }
-        #[cfg(not(feature = "nats"))]
-        Transport::Nats => Err(NotOpened::NotBuilt("NATS")),
-        #[cfg(feature = "amqp")]
-        Transport::Amqp => {
-            Ok(Some(Arc::new(broker::Broker::new(amqp::Amqp, Place::of(transport, options)?, options))))
-        }
-        #[cfg(not(feature = "amqp"))]
-        Transport::Amqp => Err(NotOpened::NotBuilt("AMQP")),
-        #[cfg(feature = "mqtt")]
-        Transport::Mqtt => {
-            Ok(Some(Arc::new(broker::Broker::new(mqtt::Mqtt, Place::of(transport, options)?, options))))
-        }
-        #[cfg(not(feature = "mqtt"))]
-        Transport::Mqtt => Err(NotOpened::NotBuilt("MQTT")),
-        #[cfg(feature = "kafka")]
-        Transport::Kafka => Ok(Some(kafka::open(Place::of(transport, options)?, options))),
-        #[cfg(not(feature = "kafka"))]
-        Transport::Kafka => Err(NotOpened::NotBuilt("Kafka")),
-        #[cfg(feature = "sftp")]
-        Transport::Sftp => Ok(Some(sftp::open(Place::of(transport, options)?, options))),
-        #[cfg(not(feature = "sftp"))]
-        Transport::Sftp => Err(NotOpened::NotBuilt("SFTP")),
-    }
+    };
+}
+
+opened_by! {
+    Postgres: "postgres" postgres "PostgreSQL";
+    Mysql: "mysql" mysql "MySQL";
+    Redis: "redis" redis "Redis";
+    S3: "s3" s3 "S3";
+    Sftp: "sftp" sftp "SFTP";
+    Smtp: "smtp" smtp "SMTP";
+    Nats: "nats" nats "NATS";
+    Amqp: "amqp" amqp "AMQP";
+    Mqtt: "mqtt" mqtt "MQTT";
+    Kafka: "kafka" kafka "Kafka";
 }
 
 /// A word that nobody else uses.

@@ -79,7 +79,7 @@ pub(super) struct Slicer {
 impl Slicer {
     /// Rows that come before this token were read. The token is their number.
     pub(super) fn new(from: Option<&Json>, page: usize, answer_max: u64) -> Result<Self, TransportError> {
-        let wrong = || TransportError::new(Kind::Unfit, "the token to resume from is no number of rows");
+        let wrong = || TransportError::new(Kind::Token, "the token to resume from is no number of rows");
         let skipped = from.map_or(Ok(0), |from| from.to::<u64>().map_err(|_| wrong()))?;
         Ok(Self { skipped, page, answer_max })
     }

@@ -271,7 +271,7 @@ impl Listener<'_> {
     }
 
     fn tell_over(&mut self) {
-        let message = format!("`{}` says that there will be nothing more (204)", self.place());
+        let message = format!("`{}` says that there will be nothing more", self.place());
         let failure = Failure::new(Reason::Rejected, trigger::STREAM_FAILED, message);
         tracing::warn!(flow = %self.flow.name, message = %failure.message, "the stream is over");
         self.alert(&failure);
@@ -316,6 +316,7 @@ fn is_same_system(a: &Connection, b: &Connection) -> bool {
         && a.auth == b.auth
         && a.tls == b.tls
         && a.egress == b.egress
+        && a.host_keys == b.host_keys
         && a.headers == b.headers
         && a.connector.id == b.connector.id
 }

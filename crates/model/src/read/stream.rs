@@ -89,7 +89,7 @@ pub(super) fn read(fields: Fields<'_>, flow: Fields<'_>, reader: &mut Reader<'_>
     let connection = reader.connection(node.text()?, &node.place)?;
     let from = fields.text("from")?;
     let transport = connection.connector.transport;
-    let listened = match transport.listens() {
+    let listened = match transport.facts().listens {
         _ if transport == Transport::Http => over_http(&from, fields, reader)?,
         Some(listens) => at_broker(&from, listens, transport, fields, flow, reader)?,
         None => {
@@ -164,7 +164,7 @@ fn at_broker(
     }
     let group = group.or_else(|| Some(Arc::from(format!("sinew-{}", flow.said("name")?))));
     let begin = if fields.node("begin").is_some() { fields.word("begin")? } else { Begin::New };
-    Some(Listened::Broker { group: group?, begin })
+    Some(Listened::Broker { group: group?, begin, keeps: listens.keeps })
 }
 
 /// Checks that the system knows what is said.

@@ -58,7 +58,8 @@ pub(super) fn check(
 
 /// Checks the fingerprints of a system that is known by its key.
 pub(super) fn check_host_keys(transport: Transport, connection: Fields<'_>, reader: &mut Reader<'_>) {
-    if transport != Transport::Sftp && connection.node("host_keys").is_some() {
+    let by_ssh = transport.facts().schemes.iter().any(|scheme| scheme.tls == SchemeTls::Ssh);
+    if !by_ssh && connection.node("host_keys").is_some() {
         let message = format!("a system reached by `{}` has no key of SSH", transport.word());
         reader.error(config::TRANSPORT, message, connection.place("host_keys"));
         return;

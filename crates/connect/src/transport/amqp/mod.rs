@@ -5,17 +5,24 @@ mod session;
 mod source;
 mod wire;
 
+use std::sync::Arc;
+
 use tokio::net::TcpStream;
 
 use self::publish::Publisher;
 use self::session::{Session, UNBEATEN};
 use self::source::AmqpSource;
-use super::TransportError;
-use super::broker::{Protocol, Reach, Who};
+use super::broker::{Broker, Protocol, Reach, Who};
+use super::{Client, ClientOptions, NotOpened, Place, TransportError};
 use crate::source::{Source, Wanted};
 
 /// A broker that speaks AMQP 0-9-1.
-pub(super) struct Amqp;
+struct Amqp;
+
+/// Speaks to the broker of a URL.
+pub(super) fn open(place: Place, options: &ClientOptions) -> Result<Arc<dyn Client>, NotOpened> {
+    Ok(Arc::new(Broker::new(Amqp, place, options)))
+}
 
 impl Protocol for Amqp {
     type Publisher = Publisher;

@@ -72,7 +72,7 @@ impl Listed {
         let mut entries = gathering.entries;
         entries.sort_by(|a, b| key(a).cmp(&key(b)));
         if let Some(from) = from {
-            let wrong = || TransportError::new(Kind::Unfit, "the token to resume from names no file");
+            let wrong = || TransportError::new(Kind::Token, "the token to resume from names no file");
             let (at, name): (i64, String) = from.to().map_err(|_| wrong())?;
             entries.retain(|entry| key(entry) > (at, name.as_str()));
         }

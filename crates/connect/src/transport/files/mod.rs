@@ -239,7 +239,10 @@ pub(super) fn there_already(path: &str) -> TransportError {
 }
 
 fn busy() -> TransportError {
-    TransportError::new(Kind::Busy, format!("{READINGS_MAX} files are being read already"))
+    TransportError::new(
+        Kind::NoTurn,
+        format!("{READINGS_MAX} files of this connection are being read already"),
+    )
 }
 
 fn too_large(max: u64) -> TransportError {

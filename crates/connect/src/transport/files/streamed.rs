@@ -12,7 +12,7 @@ use sinew_stdx::Json;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::{Chunks, Opened, Start};
-use crate::transport::reading::ReadAhead;
+use crate::transport::reading::{Flow, ReadAhead};
 use crate::transport::{Piece, TransportError, TransportErrorKind as Kind};
 
 /// How many pieces of bytes are fetched ahead.
@@ -34,7 +34,7 @@ pub(super) struct Token {
 
 impl Token {
     pub(super) fn read(from: &Json) -> Result<Self, TransportError> {
-        let wrong = || TransportError::new(Kind::Unfit, "the token to resume from is no place in a file");
+        let wrong = || TransportError::new(Kind::Token, "the token to resume from is no place in a file");
         from.to().map_err(|_| wrong())
     }
 
@@ -59,11 +59,12 @@ pub(super) fn begin(
     let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD);
     let (cut, mut pieces) = mpsc::channel(1);
     let failed = Arc::new(OnceLock::new());
-    let incoming = Incoming { chunks, rest: Bytes::new(), is_over: false, failed: Arc::clone(&failed) };
     let mark = Mark { number: token.number, at: token.at, names: token.names };
     let (path, format) = (path.to_owned(), format.clone());
-    let cutter = Cutter { path, version: opened.version, pieces: cut, failed, page, answer_max };
+    let cutter =
+        Cutter { path, version: opened.version, pieces: cut, failed: Arc::clone(&failed), page, answer_max };
     ReadAhead::begin(move |shelf| async move {
+        let incoming = Incoming { chunks, rest: Bytes::new(), is_over: false, failed, flow: shelf.flow() };
         tokio::task::spawn_blocking(move || {
             cutter.cut(&format, &mark, incoming);
             drop(turn);
@@ -103,6 +104,8 @@ struct Incoming {
     is_over: bool,
     /// Why there are no more, if that is not the end.
     failed: Arc<OnceLock<TransportError>>,
+    /// What was read of them.
+    flow: Flow,
 }
 
 impl Read for Incoming {
@@ -122,6 +125,7 @@ impl Read for Incoming {
         let read = buffer.len().min(self.rest.len());
         buffer[..read].copy_from_slice(&self.rest[..read]);
         self.rest.advance(read);
+        self.flow.add(read);
         Ok(read)
     }
 }

@@ -15,15 +15,15 @@ use std::sync::Arc;
 use self::cluster::Cluster;
 use self::source::KafkaSource;
 use super::broker::Reach;
-use super::{Ask, Client, ClientOptions, Now, Pending, Place, Told, TransportError};
+use super::{Ask, Client, ClientOptions, NotOpened, Now, Pending, Place, Told, TransportError};
 use crate::Limits;
 use crate::auth::Login;
 use crate::source::{Source, Wanted};
 
 /// Speaks to one cluster under one log-in.
-pub(super) fn open(place: Place, options: &ClientOptions) -> Arc<dyn Client> {
+pub(super) fn open(place: Place, options: &ClientOptions) -> Result<Arc<dyn Client>, NotOpened> {
     let cluster = Cluster::new(Reach::new(place, options), options.idle_max);
-    Arc::new(Kafka { cluster: Arc::new(cluster), now: Arc::clone(&options.now) })
+    Ok(Arc::new(Kafka { cluster: Arc::new(cluster), now: Arc::clone(&options.now) }))
 }
 
 struct Kafka {

@@ -5,16 +5,23 @@ mod session;
 mod source;
 mod wire;
 
+use std::sync::Arc;
+
 use tokio::net::TcpStream;
 
 use self::publish::Publisher;
 use self::source::MqttSource;
-use super::TransportError;
-use super::broker::{Protocol, Reach, Who};
+use super::broker::{Broker, Protocol, Reach, Who};
+use super::{Client, ClientOptions, NotOpened, Place, TransportError};
 use crate::source::{Source, Wanted};
 
 /// A broker that speaks MQTT 3.1.1.
-pub(super) struct Mqtt;
+struct Mqtt;
+
+/// Speaks to the broker of a URL.
+pub(super) fn open(place: Place, options: &ClientOptions) -> Result<Arc<dyn Client>, NotOpened> {
+    Ok(Arc::new(Broker::new(Mqtt, place, options)))
+}
 
 impl Protocol for Mqtt {
     type Publisher = Publisher;

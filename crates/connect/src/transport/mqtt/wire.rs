@@ -14,7 +14,7 @@ const HEAD_MAX: usize = 2 + 0xffff + 2;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Packet {
     /// Whether we are let in: 0, or why not.
-    ConnAck { code: u8, present: bool },
+    ConnAck { code: u8 },
     /// A message.
     Publish(Message),
     /// It has a message of ours.
@@ -87,7 +87,7 @@ impl Reader {
         let at = |place: usize| body.get(place).copied().ok_or_else(|| wrong("a packet that is too short"));
         let number = |high: u8, low: u8| u16::from_be_bytes([high, low]);
         Ok(Some(match kind >> 4 {
-            2 => Packet::ConnAck { code: at(1)?, present: at(0)? & 1 == 1 },
+            2 => Packet::ConnAck { code: at(1)? },
             4 => Packet::PubAck { number: number(at(0)?, at(1)?) },
             9 => Packet::SubAck { code: at(2)? },
             13 => Packet::Pong,
@@ -271,7 +271,7 @@ mod tests {
         assert_eq!(
             read(&bytes.concat()),
             [
-                Packet::ConnAck { code: 5, present: true },
+                Packet::ConnAck { code: 5 },
                 Packet::SubAck { code: 0x80 },
                 Packet::Pong,
                 message(Some(7), b"hi"),

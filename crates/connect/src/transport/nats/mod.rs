@@ -5,16 +5,23 @@ mod session;
 mod source;
 mod wire;
 
+use std::sync::Arc;
+
 use tokio::net::TcpStream;
 
 use self::session::{Session, hello};
 use self::source::JetStreamSource;
-use super::TransportError;
-use super::broker::{Protocol, Reach, Who};
+use super::broker::{Broker, Protocol, Reach, Who};
+use super::{Client, ClientOptions, NotOpened, Place, TransportError};
 use crate::source::{Source, Wanted};
 
 /// A server or cluster of NATS.
-pub(super) struct Nats;
+struct Nats;
+
+/// Speaks to the broker of a URL.
+pub(super) fn open(place: Place, options: &ClientOptions) -> Result<Arc<dyn Client>, NotOpened> {
+    Ok(Arc::new(Broker::new(Nats, place, options)))
+}
 
 impl Protocol for Nats {
     type Publisher = Session;

@@ -23,19 +23,24 @@ use self::value::Value;
 use super::reading::ReadAhead;
 use super::rows::{Rows, Slicer, gather};
 use super::{
-    Ask, Client, ClientOptions, Pending, Place, Reader, SqlAsk, Told, TransportError,
+    Ask, Client, ClientOptions, NotOpened, Pending, Place, Reader, SqlAsk, Told, TransportError,
     TransportErrorKind as Kind,
 };
 use crate::Limits;
 use crate::auth::Login;
 
 /// Speaks to one database under one log-in.
-pub(super) struct Postgres {
+struct Postgres {
     server: Arc<Server>,
 }
 
+/// Speaks to the system of a URL.
+pub(super) fn open(place: Place, options: &ClientOptions) -> Result<Arc<dyn Client>, NotOpened> {
+    Ok(Arc::new(Postgres::new(place, options)))
+}
+
 impl Postgres {
-    pub(super) fn new(place: Place, options: &ClientOptions) -> Self {
+    fn new(place: Place, options: &ClientOptions) -> Self {
         Self { server: Arc::new(Server::new(place, options)) }
     }
 }

@@ -16,7 +16,8 @@ use self::resp::{Garbled, Reply, read, write};
 use self::source::RedisSource;
 use super::sessions::Sessions;
 use super::{
-    Ask, Client, ClientOptions, CommandAsk, Pending, Place, Told, TransportError, TransportErrorKind as Kind,
+    Ask, Client, ClientOptions, CommandAsk, NotOpened, Pending, Place, Told, TransportError,
+    TransportErrorKind as Kind,
 };
 use crate::Limits;
 use crate::auth::Login;
@@ -54,7 +55,7 @@ const WORDLESS: &[(&str, Kind)] = &[
 const SCRIPTS: &[&str] = &["EVAL", "EVALSHA", "FCALL"];
 
 /// Speaks to one database under one log-in.
-pub(super) struct Redis {
+struct Redis {
     place: Place,
     dialer: Dialer,
     answer_max: u64,
@@ -68,8 +69,13 @@ struct Session {
     user: Option<Arc<str>>,
 }
 
+/// Speaks to the system of a URL.
+pub(super) fn open(place: Place, options: &ClientOptions) -> Result<Arc<dyn Client>, NotOpened> {
+    Ok(Arc::new(Redis::new(place, options)))
+}
+
 impl Redis {
-    pub(super) fn new(place: Place, options: &ClientOptions) -> Self {
+    fn new(place: Place, options: &ClientOptions) -> Self {
         Self {
             place,
             dialer: Dialer::new(options.egress.clone(), options.connect, options.tls.clone()),
@@ -90,7 +96,7 @@ impl Redis {
         let begin = async |tcp: TcpStream| {
             let stream = match scheme.tls {
                 SchemeTls::Always => self.dialer.secure(host, tcp).await?,
-                SchemeTls::Never | SchemeTls::Agreed => Stream::Plain(tcp),
+                _ => Dialer::in_clear(host, tcp)?,
             };
             let mut session = Session { stream: BufReader::new(stream), user: user.cloned() };
             self.greet(&mut session, login).await?;

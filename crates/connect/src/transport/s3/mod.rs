@@ -31,14 +31,14 @@ const SAID_MAX: u64 = 8 * 1024 * 1024;
 const LISTS_MAX: usize = 10_000;
 
 /// Files of a bucket under one log-in.
-pub(super) fn open(place: &Place, options: &ClientOptions) -> Result<Arc<dyn Client>, NotOpened> {
+pub(super) fn open(place: Place, options: &ClientOptions) -> Result<Arc<dyn Client>, NotOpened> {
     let http = HttpClient::new(crate::ClientOptions {
         egress: options.egress.clone(),
         connect: options.connect,
         idle_max: options.idle_max,
         tls: options.tls.clone(),
     });
-    let bucket = Bucket { http, site: Site::of(place)?, now: Arc::clone(&options.now) };
+    let bucket = Bucket { http, site: Site::of(&place)?, now: Arc::clone(&options.now) };
     Ok(Arc::new(Files::new(bucket, options)))
 }
 

@@ -1,40 +1,36 @@
 //! Files over SSH, by SFTP in version 3.
 
+mod reading;
 mod session;
 mod wire;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
 use sinew_stdx::Timestamp;
-use tokio::time::timeout;
 
+use self::reading::Reading;
 use self::session::{Line, Session, unread};
 use self::wire::{Answer, Ask, Attributes, Named, Part, Unread, status};
 use super::files::{self, Call, Chunks, Entry, Files, Gathering, Opened, Start, Store};
 use super::sessions::Sessions;
 use super::{
-    Client, ClientOptions, Content, Pending, Place, TransportError, TransportErrorKind as Kind, unique,
+    Client, ClientOptions, Content, NotOpened, Place, TransportError, TransportErrorKind as Kind, unique,
 };
 use crate::dial::Dialer;
 
 /// How much of a file is asked for or sent at once, which every server takes.
 const PIECE: u32 = 32 * 1024;
-/// However little a server gives at once.
-const PIECE_MIN: u32 = 4096;
 /// How many pieces are under way at once.
 const AHEAD: usize = 16;
 /// An extension: a file takes the place of another.
 const RENAME: &str = "posix-rename@openssh.com";
 
 /// Files of a system under one log-in.
-pub(super) fn open(place: Place, options: &ClientOptions) -> Arc<dyn Client> {
+pub(super) fn open(place: Place, options: &ClientOptions) -> Result<Arc<dyn Client>, NotOpened> {
     let dialer = Dialer::new(options.egress.clone(), options.connect, options.tls.clone());
     let line = Line { place, dialer, host_keys: options.host_keys.clone() };
     let system = System { line, sessions: Arc::new(Sessions::new(options.idle_max)) };
-    Arc::new(Files::new(system, options))
+    Ok(Arc::new(Files::new(system, options)))
 }
 
 struct System {
@@ -155,7 +151,14 @@ impl Session {
         let parts = [Part::Text(path.as_bytes()), Part::U32(READ), Part::U32(0)];
         let handle = handle(self.ask(Ask::Open, &parts).await?, path)?;
         let said = self.ask(Ask::Fstat, &[Part::Text(&handle)]).await?;
-        Ok((handle, version(&attributes(said, path)?)))
+        match attributes(said, path) {
+            Ok(attributes) => Ok((handle, version(&attributes))),
+            Err(error) => {
+                // The session goes on to be used, and handles are few.
+                done(self.ask(Ask::Close, &[Part::Text(&handle)]).await?, path)?;
+                Err(error)
+            }
+        }
     }
 
     async fn list(&mut self, folder: &str, into: &mut Gathering<'_>) -> Result<(), TransportError> {
@@ -334,17 +337,9 @@ impl Store for System {
             // The session is left with its open file, and ends.
             return Err(files::changed(&path));
         }
-        let reading = Reading {
-            session: Some(session),
-            sessions: Arc::clone(&self.sessions),
-            path,
-            handle,
-            version: Arc::clone(&version),
-            next: start.at,
-            under_way: VecDeque::new(),
-            piece: PIECE,
-            wait: call.limits.read,
-        };
+        let session = (session, Arc::clone(&self.sessions));
+        let file = (handle, Arc::clone(&version));
+        let reading = Reading::begin(session, path, file, start.at, call.limits.read);
         Ok(Opened { version, bytes: Box::new(reading) })
     }
 
@@ -384,94 +379,5 @@ impl Store for System {
             Err(error) if error.kind == Kind::NotThere => Ok(()),
             removed => removed,
         }
-    }
-}
-
-/// A file while it is read: some pieces are asked for before the first has come.
-struct Reading {
-    /// Until the end.
-    session: Option<Session>,
-    sessions: Arc<Sessions<Session>>,
-    path: String,
-    handle: Vec<u8>,
-    version: Arc<str>,
-    /// The byte from which nothing is asked for yet.
-    next: u64,
-    /// What is asked for: by which number, from which byte.
-    under_way: VecDeque<(u32, u64)>,
-    piece: u32,
-    wait: Duration,
-}
-
-impl Reading {
-    async fn piece(&mut self) -> Result<Option<Bytes>, TransportError> {
-        let Some(session) = &mut self.session else { return Ok(None) };
-        while self.under_way.len() < AHEAD {
-            let parts = [Part::Text(&self.handle), Part::U64(self.next), Part::U32(self.piece)];
-            let id = session.send(Ask::Read, &parts).await?;
-            self.under_way.push_back((id, self.next));
-            self.next += u64::from(self.piece);
-        }
-        let (id, answer) = session.receive().await?;
-        let Some((_, at)) = self.under_way.pop_front().filter(|(asked, _)| *asked == id) else {
-            return Err(unread(Unread::Garbled));
-        };
-        match answer {
-            Answer::Data(bytes) if bytes.is_empty() || bytes.len() > self.piece as usize => {
-                Err(unread(Unread::Garbled))
-            }
-            Answer::Data(bytes) => {
-                if bytes.len() < self.piece as usize {
-                    // Less than asked for: what comes behind it is asked for anew, in pieces that this server gives.
-                    self.forget().await?;
-                    self.next = at + bytes.len() as u64;
-                    self.piece = (bytes.len() as u32).max(PIECE_MIN);
-                }
-                Ok(Some(bytes))
-            }
-            Answer::Status(status::END, _) => {
-                self.forget().await?;
-                self.end(at).await?;
-                Ok(None)
-            }
-            answer => Err(other(answer, &self.path)),
-        }
-    }
-
-    /// Reads what was asked for in vain.
-    async fn forget(&mut self) -> Result<(), TransportError> {
-        let Some(session) = &mut self.session else { return Ok(()) };
-        while self.under_way.pop_front().is_some() {
-            session.receive().await?;
-        }
-        Ok(())
-    }
-
-    /// Looks whether the file is still what it was, and was read to its end, and leaves it.
-    async fn end(&mut self, at: u64) -> Result<(), TransportError> {
-        let Some(mut session) = self.session.take() else { return Ok(()) };
-        let said = session.ask(Ask::Fstat, &[Part::Text(&self.handle)]).await?;
-        let said = attributes(said, &self.path)?;
-        let now = version(&said);
-        done(session.ask(Ask::Close, &[Part::Text(&self.handle)]).await?, &self.path)?;
-        self.sessions.put(session);
-        if now == self.version && said.size.is_none_or(|size| at >= size) {
-            return Ok(());
-        }
-        if now == self.version {
-            let words = format!("`{}` ends after {at} bytes, though it has more", self.path);
-            return Err(TransportError::new(Kind::Unusable, words));
-        }
-        let words = format!("`{}` was written while it was read", self.path);
-        Err(TransportError::new(Kind::Conflict, words))
-    }
-}
-
-impl Chunks for Reading {
-    fn next(&mut self) -> Pending<'_, Result<Option<Bytes>, TransportError>> {
-        Box::pin(async move {
-            let wait = self.wait;
-            timeout(wait, self.piece()).await.unwrap_or_else(|_| Err(TransportError::deadline(true)))
-        })
     }
 }

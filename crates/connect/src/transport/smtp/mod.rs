@@ -16,21 +16,23 @@ use tokio::time::Instant;
 use self::letter::Letter;
 use self::session::{Server, Session};
 use super::sessions::Sessions;
-use super::{
-    Ask, Client, ClientOptions, MailAsk, Pending, Place, Reader, Told, TransportError,
-    TransportErrorKind as Kind,
-};
+use super::{Ask, Client, ClientOptions, MailAsk, NotOpened, Pending, Place, Told, TransportError};
 use crate::Limits;
 use crate::auth::{Login, Proof};
 
 /// Speaks to one server under one log-in.
-pub(super) struct Smtp {
+struct Smtp {
     server: Server,
     sessions: Sessions<Session>,
 }
 
+/// Speaks to the system of a URL.
+pub(super) fn open(place: Place, options: &ClientOptions) -> Result<Arc<dyn Client>, NotOpened> {
+    Ok(Arc::new(Smtp::new(place, options)))
+}
+
 impl Smtp {
-    pub(super) fn new(place: Place, options: &ClientOptions) -> Self {
+    fn new(place: Place, options: &ClientOptions) -> Self {
         Self { server: Server::new(place, options), sessions: Sessions::new(options.idle_max) }
     }
 
@@ -84,17 +86,6 @@ impl Client for Smtp {
             let Ask::Mail(ask) = ask else { return Err(TransportError::foreign()) };
             self.send(ask, login, limits).await
         })
-    }
-
-    fn read<'a>(
-        &'a self,
-        _: &'a Ask,
-        _: Option<&'a Login>,
-        _: &'a Limits,
-        _: Option<&'a Json>,
-        _: usize,
-    ) -> Pending<'a, Result<Box<dyn Reader>, TransportError>> {
-        Box::pin(async { Err(TransportError::new(Kind::Unfit, "nothing is read by SMTP")) })
     }
 }
 

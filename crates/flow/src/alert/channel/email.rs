@@ -35,7 +35,6 @@ impl Letter<'_> {
     ) -> Result<(), Undelivered> {
         let client = transport::open(Transport::Smtp, &self.options(outside, channel));
         let client = client.map_err(|error| Undelivered::for_good(error.to_string()))?;
-        let client = client.ok_or_else(|| Undelivered::for_good("mail goes out by SMTP"))?;
         let login = match self.login {
             None => None,
             Some((user, password)) => {

@@ -107,11 +107,11 @@ pub(super) fn is_understood(
     transport: Transport,
     reader: &mut Reader<'_>,
 ) -> bool {
-    let (family, understood) = (family_of(field), transport.facts().family);
+    let (family, understood) = (family_of(field), transport.facts().speaks.family());
     if family == understood {
         return true;
     }
-    let by: Vec<_> = Transport::ALL.iter().filter(|of| of.facts().family == family).collect();
+    let by: Vec<_> = Transport::ALL.iter().filter(|of| of.facts().speaks.family() == family).collect();
     let by: Vec<_> = by.into_iter().map(|of| format!("`transport: {}`", of.word())).collect();
     let message = format!("`{field}` is nothing that a system reached by `{}` understands", transport.word());
     reader.out.push(

@@ -8,7 +8,7 @@ use crate::read::fields::Fields;
 use crate::read::parameters::properties;
 use crate::read::reader::Reader;
 use crate::shape::{FIELD, Field, HEADER, Record, Shape, default, did_you_mean, one_of, optional, required};
-use crate::{Binding, Destination, DestinationPiece, Effect, MessageBody, PublishBinding, Transport};
+use crate::{Binding, Destination, DestinationPiece, Effect, MessageBody, PublishBinding, Speaks};
 
 use super::{Binder, Bound};
 
@@ -59,7 +59,7 @@ pub(super) fn read(binder: &mut Binder<'_, '_, '_>) -> Option<Bound> {
     let node = binder.node;
     let long = node.scalar().is_none().then(|| Fields::of(node, &MESSAGE));
     let to = long.map_or(Some(node), |fields| fields.node("to"))?;
-    let destination = destination_of(binder.transport)?;
+    let Speaks::Publish(destination) = binder.transport.facts().speaks else { return None };
     let pieces = pieces(to, destination, binder.reader)?;
     let (mut headers, mut named, mut order) = (Vec::new(), Vec::new(), None);
     named.extend(pieces.iter().filter_map(|piece| match piece {
@@ -100,17 +100,6 @@ pub(super) fn read(binder: &mut Binder<'_, '_, '_>) -> Option<Bound> {
         retain: long.is_some_and(|fields| fields.node("retain").is_some() && fields.boolean("retain")),
     };
     Some(Bound { binding: Binding::Publish(Arc::new(binding)), effect: Effect::Write, pagination: None })
-}
-
-/// Where messages of a transport go.
-fn destination_of(transport: Transport) -> Option<Destination> {
-    match transport {
-        Transport::Nats => Some(Destination::Subject),
-        Transport::Amqp => Some(Destination::RoutingKey),
-        Transport::Mqtt => Some(Destination::Topic),
-        Transport::Kafka => Some(Destination::Log),
-        _ => None,
-    }
 }
 
 fn pieces(to: &Node, destination: Destination, reader: &mut Reader<'_>) -> Option<Vec<DestinationPiece>> {

@@ -7,7 +7,7 @@ use crate::binding::SqlError;
 use crate::read::fields::Fields;
 use crate::read::parameters::{properties, requires};
 use crate::shape::{Field, Record, Shape, Words, default, did_you_mean, one_of, optional, required, words};
-use crate::{Binding, Dialect, Effect, Pagination, SqlAnswer, SqlBinding, SqlParameter, Transport};
+use crate::{Binding, Effect, Pagination, Speaks, SqlAnswer, SqlBinding, SqlParameter};
 
 use super::{Binder, Bound};
 
@@ -46,7 +46,7 @@ pub(super) fn read(binder: &mut Binder<'_, '_, '_>) -> Option<Bound> {
     let long = node.scalar().is_none().then(|| Fields::of(node, &STATEMENT));
     let node = long.map_or(Some(node), |fields| fields.node("statement"))?;
     let (scalar, written) = (node.scalar()?, node.text()?);
-    let dialect = dialect_of(binder.transport);
+    let Speaks::Sql(dialect) = binder.transport.facts().speaks else { return None };
     let parsed = match crate::binding::parse_sql(written, dialect) {
         Ok(parsed) => parsed,
         Err(SqlError { kind, at }) => {
@@ -92,13 +92,6 @@ pub(super) fn read(binder: &mut Binder<'_, '_, '_>) -> Option<Bound> {
     })
 }
 
-fn dialect_of(transport: Transport) -> Dialect {
-    match transport {
-        Transport::Mysql => Dialect::Mysql,
-        _ => Dialect::Postgres,
-    }
-}
-
 /// What a statement does, by its words.
 fn effect_of(words: &[String]) -> Effect {
     const CHANGING: [&str; 4] = ["insert", "update", "delete", "merge"];
@@ -114,6 +107,7 @@ fn effect_of(words: &[String]) -> Effect {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Dialect;
 
     #[test]
     fn a_statement_tells_what_it_does() {

@@ -1,13 +1,15 @@
 use std::io::Write as _;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::{Ground, Kind, PASSWORD, Service, USER, authority, done};
-use crate::{free_port, until};
+use crate::free_port;
 
 /// How long it may take to start on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(4);
+
+/// The file that keeps where Erlang's register of nodes listens.
+const REGISTER: &str = "register.port";
 
 /// RabbitMQ, an AMQP broker.
 pub static RABBITMQ: Kind = Kind {
@@ -47,19 +49,14 @@ fn begin(ground: &Ground) -> Command {
     let folder = |name: &str| ground.folder.join(name);
     // Erlang's register of nodes would outlive the server; started here it ends with it.
     let script = "epmd -address 127.0.0.1 -port \"$ERL_EPMD_PORT\" & exec rabbitmq-server";
+    let register = free_port().port().to_string();
+    ground.put(REGISTER, &register);
     let mut serve = ground.command("sh");
-    serve
-        .args(["-c", script])
-        .env("PATH", "/usr/lib/rabbitmq/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-        .env("HOME", &ground.folder)
-        .env("ERL_EPMD_PORT", free_port().port().to_string())
-        .env("ERL_EPMD_ADDRESS", "127.0.0.1")
+    environment(serve.args(["-c", script]), ground, &register)
         .env("RABBITMQ_CONFIG_FILE", config)
-        .env("RABBITMQ_CONF_ENV_FILE", folder("none"))
         .env("RABBITMQ_ENABLED_PLUGINS_FILE", folder("plugins"))
         .env("RABBITMQ_MNESIA_BASE", folder("data"))
         .env("RABBITMQ_LOG_BASE", folder("log"))
-        .env("RABBITMQ_NODENAME", format!("sinew{}@localhost", ground.port))
         .env("RABBITMQ_DIST_PORT", free_port().port().to_string());
     serve
 }
@@ -73,14 +70,15 @@ fn client(ground: &Ground, program: &str) -> Command {
     command
 }
 
-/// Whether the broker's own database says a word. A queue's folder has the queue's name, too, and says nothing of it.
-fn says(folder: &Path, word: &[u8]) -> bool {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).any(|path| match path.file_name() {
-        Some(name) if name == ".queue_name" => false,
-        _ if path.is_dir() => says(&path, word),
-        _ => std::fs::read(&path).is_ok_and(|bytes| bytes.windows(word.len()).any(|part| part == word)),
-    })
+/// The environment of the server and of those who look after it.
+fn environment<'a>(command: &'a mut Command, ground: &Ground, register: &str) -> &'a mut Command {
+    command
+        .env("PATH", "/usr/lib/rabbitmq/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("HOME", &ground.folder)
+        .env("ERL_EPMD_PORT", register)
+        .env("ERL_EPMD_ADDRESS", "127.0.0.1")
+        .env("RABBITMQ_CONF_ENV_FILE", ground.folder.join("none"))
+        .env("RABBITMQ_NODENAME", format!("sinew{}@localhost", ground.port))
 }
 
 /// A RabbitMQ with its client.
@@ -101,9 +99,13 @@ impl Rabbit {
     pub fn queue(&self, name: &str) {
         done(client(self.0.ground(), "amqp-declare-queue").args(["-d", "-q", name]))
             .expect("the queue is made");
-        // The broker says that it is there up to two seconds before that is on the disk.
-        let data = self.0.ground().folder.join("data");
-        until("the queue to be on the disk", PATIENCE, || says(&data, name.as_bytes()).then_some(()));
+        // The broker says that it is there up to two seconds before that is on the disk, and moves it there once more.
+        let ground = self.0.ground();
+        let register = std::fs::read_to_string(ground.folder.join(REGISTER)).expect("the server was started");
+        let mut control = ground.command("rabbitmqctl");
+        environment(&mut control, ground, &register);
+        let sync = "dumped = mnesia:dump_log(), ok = mnesia:sync_log().";
+        done(control.args(["eval", sync])).expect("the broker's database is written");
     }
 
     /// Publishes to a queue, one message a line.

@@ -75,8 +75,7 @@ type Install = fn(&Path) -> Result<(), String>;
 /// Where a peer's Python is, in its folder.
 const PYTHON: &str = "environment/bin/python";
 
-/// The folder of a peer with its packages. Several tests may install at once: each does in a folder of its own, and the
-/// first to end gives it its name.
+/// The folder of a peer with its packages.
 fn installed(name: &str, install: Install) -> Result<PathBuf, String> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(name);
     let read = || -> std::io::Result<Vec<(PathBuf, Vec<u8>)>> {
@@ -91,21 +90,44 @@ fn installed(name: &str, install: Install) -> Result<PathBuf, String> {
     });
     let cache = cache()?;
     let ready = cache.join(format!("{name}-{stamp:016x}"));
-    if ready.is_dir() {
-        return Ok(ready);
-    }
-    let failed = |error: std::io::Error| format!("{}: {error}", cache.display());
-    fs::create_dir_all(&cache).map_err(failed)?;
-    let own = tempfile::tempdir_in(&cache).map_err(failed)?;
-    for (path, bytes) in files {
-        fs::write(own.path().join(path.file_name().unwrap_or_default()), bytes).map_err(failed)?;
-    }
-    install(own.path()).map_err(|why| format!("the packages of {name} cannot be installed: {why}"))?;
-    let own = own.keep();
-    if fs::rename(&own, &ready).is_err() && !ready.is_dir() {
-        return Err(format!("{} cannot be named {}", own.display(), ready.display()));
-    }
+    let fill = |folder: &Path| {
+        for (path, bytes) in &files {
+            let to = folder.join(path.file_name().unwrap_or_default());
+            fs::write(&to, bytes).map_err(|error| format!("{}: {error}", to.display()))?;
+        }
+        install(folder).map_err(|why| format!("the packages of {name} cannot be installed: {why}"))
+    };
+    made_once(&ready, fill)?;
     Ok(ready)
+}
+
+/// What a folder that is not complete is called, after its own name.
+const UNFINISHED: &str = "unfinished";
+
+/// Makes a folder, unless it is there. Several tests may want it at once: one fills it, and the others wait for it. It gets
+/// its name when it is complete, and what somebody left who was killed before that is removed.
+fn made_once(ready: &Path, fill: impl FnOnce(&Path) -> Result<(), String>) -> Result<(), String> {
+    if ready.is_dir() {
+        return Ok(());
+    }
+    let failed = |error: std::io::Error| format!("{}: {error}", ready.display());
+    fs::create_dir_all(ready.parent().unwrap_or(Path::new("."))).map_err(failed)?;
+    // It stays: who removed it would take it from under one who waits for it. The system lets go of it with its holder.
+    let lock = fs::File::create(ready.with_extension("lock")).map_err(failed)?;
+    lock.lock().map_err(failed)?;
+    if ready.is_dir() {
+        return Ok(());
+    }
+    let own = ready.with_extension(UNFINISHED);
+    if own.exists() {
+        fs::remove_dir_all(&own).map_err(failed)?;
+    }
+    fs::create_dir(&own).map_err(failed)?;
+    let filled = fill(&own).and_then(|()| fs::rename(&own, ready).map_err(failed));
+    if filled.is_err() {
+        let _ = fs::remove_dir_all(&own);
+    }
+    filled
 }
 
 fn npm_install(folder: &Path) -> Result<(), String> {
@@ -145,4 +167,55 @@ fn cache() -> Result<PathBuf, String> {
     let of = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let folder = of("XDG_CACHE_HOME").or_else(|| Some(of("HOME")?.join(".cache")));
     Ok(folder.ok_or("neither XDG_CACHE_HOME nor HOME says where to keep packages")?.join("sinew/peers"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let names = fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn who_wants_a_peer_at_the_same_time_waits_for_the_one_who_installs_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ready, filled) = (folder.path().join("peer-1"), AtomicUsize::new(0));
+        let together = Barrier::new(4);
+        let make = || {
+            together.wait();
+            made_once(&ready, |own| {
+                filled.fetch_add(1, Ordering::SeqCst);
+                fs::write(own.join("package"), "").map_err(|error| error.to_string())
+            })
+        };
+        std::thread::scope(|threads| {
+            for made in [(); 4].map(|()| threads.spawn(make)) {
+                made.join().unwrap().unwrap();
+            }
+        });
+        assert_eq!((filled.load(Ordering::SeqCst), names(&ready)), (1, vec!["package".to_owned()]));
+        assert_eq!(names(folder.path()), ["peer-1", "peer-1.lock"]);
+    }
+
+    #[test]
+    fn what_was_not_finished_is_removed_and_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let ready = folder.path().join("peer-1");
+        fs::create_dir_all(ready.with_extension(UNFINISHED)).unwrap();
+        fs::write(ready.with_extension(UNFINISHED).join("half"), "").unwrap();
+        assert_eq!(made_once(&ready, |_| Err("no network".to_owned())), Err("no network".to_owned()));
+        assert_eq!(names(folder.path()), ["peer-1.lock"], "the one who failed left something");
+        made_once(&ready, |own| fs::write(own.join("whole"), "").map_err(|error| error.to_string())).unwrap();
+        assert_eq!(
+            (names(&ready), names(folder.path())),
+            (vec!["whole".into()], vec!["peer-1".into(), "peer-1.lock".into()])
+        );
+    }
 }

@@ -2,9 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use sinew_e2e::{Said, Submission, World, examples, fast, free_port, sandbox_secrets, sinew, sinew_with};
+use sinew_e2e::{
+    Http, Said, Server, Submission, World, examples, fast, free_port, sandbox_secrets, sinew, sinew_with,
+    until,
+};
 
 fn here() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
@@ -40,8 +44,26 @@ fn validate_says_what_is_wrong_where_and_what_would_be_right() {
     assert!(!text.contains('\u{1b}'), "colours where nobody looks:\n{text}");
     let found = sinew(folder.path(), &["validate", &vendors, &own, "--output", "json"]).json();
     assert_eq!(found["valid"], false);
-    let finding = &found["findings"][0];
-    assert_eq!((finding["code"].as_str(), finding["place"]["line"].as_u64()), (Some("SNW-1203"), Some(6)));
+    let finding = found["findings"].as_array().unwrap().iter().find(|one| one["code"] == "SNW-1203").unwrap();
+    assert_eq!(finding["place"]["line"], 6);
+}
+
+#[test]
+fn validate_counts_what_there_is_and_misses_runbooks() {
+    let folder = here();
+    let vendors = examples("vendors").display().to_string();
+    let said = sinew(folder.path(), &["validate", &vendors]).ok().out;
+    assert_eq!(said.trim(), "valid: 0 flows, 7 connections, 7 connectors, 1 alert channel");
+    let text = TYPO
+        .replace("crm.getContct, with: { id: trigger.id } }", "crm.getContact, with: { id: trigger.id } }");
+    let said = sinew(folder.path(), &["validate", &vendors, &project(folder.path(), &text)]).ok().out;
+    for wanted in ["warning[SNW-1110]", "`r.md`", "flow.yaml:3:", "valid: 1 flow", ", 1 warning"] {
+        assert!(said.contains(wanted), "no `{wanted}` in:\n{said}");
+    }
+    let unnamed = project(folder.path(), text.strip_prefix("kind: Flow\n").unwrap());
+    let said = sinew(folder.path(), &["validate", &vendors, &unnamed]);
+    assert_eq!(said.code, 1, "a flow is gone, and nobody says so:\n{}", said.out);
+    assert!(said.out.contains("error[SNW-1007]") && said.out.contains("flow.yaml:1:"), "{}", said.out);
 }
 
 #[test]
@@ -192,6 +214,74 @@ fn runs_and_dead_letters_are_listed_shown_and_worked_on() {
     assert_eq!(world.cli(&["dead", "replay", id]).code, 4);
     assert_eq!(world.cli(&["runs", "show", "01JD3Z6V5WQ0X8Y2K4M6N8P0RS"]).code, 4);
     assert_eq!(world.cli(&["runs", "show", "nonsense"]).code, 2);
+    for verb in ["cancel", "approve"] {
+        let said = world.cli(&[verb, "01JD3Z6V5WQ0X8Y2K4M6N8P0RS"]);
+        assert!(said.code == 4 && said.err.contains("does not exist"), "{verb}: {}", said.err);
+    }
+}
+
+#[test]
+fn a_question_makes_no_vault_and_old_keys_are_dropped_only_when_it_is_said() {
+    let folder = here();
+    for verb in [&["vault", "status"][..], &["vault", "rotate"], &["secret", "list"]] {
+        let said = sinew(folder.path(), verb);
+        assert_eq!(said.code, 6, "{verb:?}: {}", said.err);
+        assert!(said.err.contains("there is no vault at") && said.err.contains("secret set"), "{}", said.err);
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "a question wrote something");
+    sinew_with(folder.path(), &["secret", "set", "a/b"], "s", &[]).ok();
+    let status = || sinew(folder.path(), &["vault", "status", "--output", "json"]).ok().json();
+    sinew(folder.path(), &["vault", "rotate"]).ok();
+    let before = status();
+    assert_eq!(before["given"].as_array().unwrap().len(), 2, "{before}");
+    let unasked = sinew(folder.path(), &["vault", "rotate", "--forget"]);
+    assert_eq!((unasked.code, status()), (2, before.clone()), "{}", unasked.err);
+    sinew(folder.path(), &["vault", "rotate", "--forget", "--yes"]).ok();
+    let after = status();
+    assert_eq!(after["given"].as_array().unwrap().len(), 1, "{after}");
+    assert_eq!(after["master_key"], before["master_key"], "it was rotated once more");
+}
+
+#[test]
+fn the_address_that_a_sender_is_told_leads_to_the_run() {
+    let mut world = World::with_changed(5, &["lead-intake"], &mut fast);
+    let located = |world: &World, id: &str| Submission::lead(id).send(world.server()).location.unwrap();
+    let address = located(&world, "located");
+    let path = address.strip_prefix(world.control().base()).expect("it is an address of the control API");
+    let run = world.control().get(path);
+    assert_eq!((run.status, run.json()["run"]["flow"].as_str()), (200, Some("lead-intake")), "{address}");
+    world.stop();
+    world.options.env.push(("SINEW_PUBLIC_URL".to_owned(), "https://sinew.example.com/".to_owned()));
+    world.serve();
+    let address = located(&world, "located-outside");
+    assert!(address.starts_with("https://sinew.example.com/v1/runs/"), "{address}");
+}
+
+#[test]
+fn a_project_is_tried_beside_another_one_at_other_ports() {
+    let folder = here();
+    sinew(folder.path(), &["init", "other"]).ok();
+    let project = folder.path().join("other");
+    let [listen, control, vendors] = [(); 3].map(|()| free_port().to_string());
+    let mut arguments = vec!["dev", "--sandbox", "--listen", &listen, "--control", &control];
+    arguments.extend(["--sandbox-listen", &vendors]);
+    let server = Server::verb(&arguments, &project, &[]);
+    let health = Http::new(format!("http://{control}"), None);
+    until("the server to be ready", Duration::from_mins(1), || {
+        health.get("/v1/health").is_ok().then_some(())
+    });
+    let hooks = Http::new(format!("http://{listen}"), None);
+    assert!(hooks.post("/hooks/greet", &json!({ "contact_id": "7" })).is_ok());
+    let at = format!("http://{control}");
+    let list = ["runs", "list", "--status", "finished", "--server", &at];
+    until("the run to reach the vendors", Duration::from_mins(1), || {
+        sinew(&project, &list).ok().out.contains("greet-contact").then_some(())
+    });
+    let taken = ["dev", "--sandbox", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"];
+    let said = sinew(&project, &[&taken[..], &["--sandbox-listen", &vendors]].concat());
+    assert_eq!(said.code, 6, "{}", said.err);
+    assert!(said.err.contains("SNW-6015") && said.err.contains("`--sandbox-listen`"), "{}", said.err);
+    assert!(server.stop().success(), "the server did not stop well");
 }
 
 #[test]

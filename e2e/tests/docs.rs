@@ -148,6 +148,33 @@ fn every_sh_block_runs() {
     assert!(tried >= 15, "only {tried} commands were found");
 }
 
+/// The unit that a page shows starts a server that stops well, with its folders and addresses changed to a test's own.
+#[test]
+fn the_unit_of_the_production_page_starts_a_server() {
+    let page = root().join("docs/guide/production.md");
+    let [(_, unit)] = <[_; 1]>::try_from(blocks(&page, "ini")).unwrap();
+    let setting = |name: &str| unit.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    sinew(folder.path(), &["init", "project"]).ok();
+    let (listen, control) = (free_port(), free_port());
+    let started = setting("ExecStart=/usr/local/bin/sinew ")
+        .replace("/etc/sinew/project", "project")
+        .replace("/var/lib/sinew", "state");
+    let more = format!(" --listen {listen} --control {control}");
+    let arguments: Vec<&str> = started.split_whitespace().chain(more.split_whitespace()).collect();
+    let mut env = sandbox_secrets();
+    env.push(("SINEW_MASTER_KEY".to_owned(), "0123456789abcdef".repeat(4)));
+    let server = Server::verb(&arguments, folder.path(), &env);
+    for (at, path) in [(control, "/v1/health"), (listen, "/healthz"), (listen, "/readyz")] {
+        let http = Http::new(format!("http://{at}"), None);
+        until(path, Duration::from_mins(1), || http.get(path).is_ok().then_some(()));
+    }
+    let token = fs::read_to_string(folder.path().join("state/control.token")).unwrap();
+    let metrics = Http::new(format!("http://{control}"), Some(token.trim().to_owned())).get("/metrics");
+    assert!(metrics.is_ok() && metrics.text.contains("# HELP"), "{metrics:?}");
+    assert!(server.stop().success(), "the server did not stop well");
+}
+
 /// The examples' pages show commands for a server that runs. Each must be understood; what it finds depends on what was
 /// done before.
 #[test]
@@ -220,7 +247,7 @@ struct Served {
     server: Server,
     hooks: Http,
     control: SocketAddr,
-    _vendors: RunningSandbox,
+    vendors: RunningSandbox,
 }
 
 impl Reader {
@@ -243,7 +270,9 @@ impl Reader {
             sinew(&self.at, &["init", "my-integrations"]).ok();
             self.at.push("my-integrations");
         }
-        sinew_with(&self.at, words, "", &sandbox_secrets()).ok();
+        let mut env = sandbox_secrets();
+        env.extend(self.served.as_ref().map(|served| ("SANDBOX_URL".to_owned(), served.vendors.url())));
+        sinew_with(&self.at, words, "", &env).ok();
     }
 
     fn data(&self) -> PathBuf {
@@ -269,7 +298,7 @@ impl Reader {
             health.get("/v1/health").is_ok().then_some(())
         });
         let hooks = Http::new(format!("http://{listen}"), None);
-        self.served = Some(Served { server, hooks, control, _vendors: vendors });
+        self.served = Some(Served { server, hooks, control, vendors });
     }
 
     /// A webhook, which is taken.

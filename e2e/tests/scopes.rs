@@ -53,6 +53,9 @@ fn what_no_flow_uses_is_to_be_given_back() {
     let begun = world.control().post("/v1/connections/idp/login", &json!({})).json();
     let page = Http::new(begun["url"].as_str().unwrap().to_owned(), None).get("");
     assert!(page.text.contains("idp is connected"), "{page:?}");
+    let unknown = world.cli(&["connection", "scopes", "idq"]);
+    assert!(unknown.err.contains("connection `idq` does not exist"), "{}", unknown.err);
+    assert!(unknown.err.contains("did you mean `idp`?"), "{}", unknown.err);
     let granted = advice(&world);
     assert_eq!(granted["source"], "provider", "{granted}");
     assert_eq!(granted["spare"], json!(["items.write"]), "{granted}");

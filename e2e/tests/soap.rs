@@ -81,7 +81,7 @@ fn a_wsdl_is_taken_over_from_where_it_is_published() {
     let said = desk.says(&import).ok().out;
     assert!(said.contains("erp@1: Erp, 5 operations (3 read, 1 write, 1 destructive)"), "{said}");
     assert!(
-        said.contains("auth: { ws_security: { username: NAME, password: secret:NAME/password } }"),
+        said.contains("auth: { ws_security: { username: ..., password: secret:erp/password } }"),
         "{said}"
     );
     assert!(said.contains(&format!("base_url: {}/erp/soap", vendors.url())), "{said}");
@@ -175,7 +175,7 @@ fn what_is_no_wsdl_says_what_it_is() {
             "ends before `types` does",
         ),
         ("two.wsdl", "<description xmlns=\"http://www.w3.org/ns/wsdl\"/>", "WSDL 2.0"),
-        ("api.wsdl", "{\"openapi\": \"3.0.0\"}", "no XML"),
+        ("api.wsdl", "{\"openapi\": \"3.0.0\"}", "is no WSDL: it looks like an OpenAPI document"),
     ] {
         fs::write(desk.at().join(name), text).unwrap();
         let said = desk.says(&["import", "wsdl", name]);

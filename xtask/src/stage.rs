@@ -17,6 +17,20 @@ impl Stages {
     /// Runs one.
     pub fn run(&mut self, name: &'static str, work: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
         println!("=== {name}");
+        self.timed(name, work)
+    }
+
+    /// Runs one that says nothing for minutes where nothing is built yet.
+    pub fn run_long(
+        &mut self,
+        name: &'static str,
+        work: impl FnOnce() -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        println!("=== {name} (takes minutes the first time)");
+        self.timed(name, work)
+    }
+
+    fn timed(&mut self, name: &'static str, work: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
         let began = Instant::now();
         let outcome = work();
         let seconds = began.elapsed().as_secs_f64();

@@ -12,8 +12,8 @@ pub const TEST: Task = Task {
     usage: "test [--no-lint]",
     summary: "Everything that must pass before a change is merged",
     help: "\
-Checks what is needed, then runs, stage by stage: tidy, fmt, clippy, build, doc tests, cargo-deny (if it is
-installed), tests. The first stage that fails ends it.
+Runs, stage by stage: prerequisites, tidy, fmt, clippy, build, doc tests, cargo-deny (if it is installed), tests. The
+first stage that fails ends it. Clippy and build are silent at first and take minutes each where nothing is built yet.
 
   --no-lint   leave out tidy, fmt, clippy and cargo-deny
 
@@ -56,7 +56,8 @@ fn test(arguments: &[String]) -> Result<(), Error> {
         lint_stages(&mut stages, &workspace)?;
     }
     // One selection of targets for all that follows: another one would unify features otherwise and build twice.
-    stages.run("build", || run(workspace.cargo().args(["build", "--workspace", "--bins", "--tests"])))?;
+    stages
+        .run_long("build", || run(workspace.cargo().args(["build", "--workspace", "--bins", "--tests"])))?;
     let skips = Skips::begin(&workspace.target)?;
     let sinew = workspace.built("debug", "sinew");
     let with_means = |mut command: Command| {
@@ -97,7 +98,7 @@ fn lint(arguments: &[String]) -> Result<(), Error> {
 fn lint_stages(stages: &mut Stages, workspace: &Workspace) -> Result<(), Error> {
     stages.run("tidy", || tidy::check(workspace))?;
     stages.run("fmt", || run(workspace.cargo().args(["fmt", "--all", "--check"])))?;
-    stages.run("clippy", || {
+    stages.run_long("clippy", || {
         run(workspace.cargo().args([
             "clippy",
             "--quiet",

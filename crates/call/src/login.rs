@@ -14,7 +14,7 @@ use sinew_vault::session::{SessionKeeper, SessionRecord, SessionState};
 use tokio::time::Instant;
 
 use crate::Caller;
-use crate::authenticate::authenticate;
+use crate::authenticate::{authenticate, no_secret};
 use crate::caller::Core;
 use crate::kept::{self, issued, profile};
 use crate::pipeline::note_vitals;
@@ -62,6 +62,9 @@ impl LoginError {
         match self {
             Self::Vault(error) => error.code(),
             Self::NotForPeople(_) => codes::NO_LOGIN,
+            Self::Failed(failure) if *failure.code == *codes::SECRET_UNAVAILABLE.as_str() => {
+                codes::SECRET_UNAVAILABLE
+            }
             _ => codes::LOGIN_FAILED,
         }
     }
@@ -129,6 +132,11 @@ impl Caller {
         let Auth::OAuth2(oauth) = &connection.auth else { return Err(not_for_people()) };
         let core = self.core();
         keeper(core)?;
+        // Nobody logs in only to be told afterwards that the code cannot be redeemed.
+        if let Some(secret) = oauth.client.proof.secret().filter(|_| oauth.grant.needs_person()) {
+            let known = core.options.secrets.resolve(secret);
+            known.map_err(|e| LoginError::Failed(no_secret(connection, &e.into())))?;
+        }
         let state = core.states.of(connection);
         match &oauth.grant {
             Grant::AuthorizationCode(grant) => {

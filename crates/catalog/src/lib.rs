@@ -4,6 +4,7 @@
 
 mod project;
 mod section;
+mod variables;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use sinew_diag::{Diagnostics, codes::config};
 use sinew_model::{Profile, SourceFile, load};
 
-pub use project::{File, project};
+pub use project::{File, needed, project};
 
 /// Every profile: the name of its file, and what is in it.
 static PROFILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/profiles.rs"));
@@ -42,6 +43,22 @@ pub fn all() -> impl Iterator<Item = Result<Entry, Diagnostics>> {
     PROFILES.iter().map(|(name, text)| read(&format!("{name}.yaml"), text))
 }
 
+/// The name of the profile whose system is served at this URL's host.
+pub fn served_at(url: &str) -> Option<&'static str> {
+    let host = host(url)?;
+    // Only what names the host is read.
+    let naming = PROFILES.iter().filter(|(_, text)| text.contains(host));
+    naming
+        .filter_map(|(name, text)| Some((*name, read(&format!("{name}.yaml"), text).ok()?)))
+        .find(|(_, entry)| entry.profile.servers.iter().any(|server| self::host(&server.url) == Some(host)))
+        .map(|(name, _)| name)
+}
+
+fn host(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    rest.split(['/', '?', '#', ':']).next().filter(|host| host.contains('.'))
+}
+
 /// Reads the profile in a file. It has no variables but its own, which have defaults.
 pub fn read(path: &str, text: &str) -> Result<Entry, Diagnostics> {
     let (snapshot, findings) = load(&[SourceFile::new(path, text)], &BTreeMap::new());
@@ -56,6 +73,11 @@ pub fn read(path: &str, text: &str) -> Result<Entry, Diagnostics> {
             Err([none.help("a profile begins with `kind: Profile`")].into_iter().collect())
         }
     }
+}
+
+/// The variables of a profile, each with an example.
+pub fn examples(entry: &Entry) -> BTreeMap<String, String> {
+    variables::examples(&entry.text)
 }
 
 /// Profiles whose name, title or description has each of these words, in any case.

@@ -1,12 +1,14 @@
 //! The project that begins from a profile: a connector with the vendor's habits, a connection to fill in, a flow that
 //! shows whether it works, a runbook.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use sinew_model::{Login, Profile, Published, Verify};
+use sinew_model::{Auth, Grant, Login, Profile, Published, Verify};
 
 use crate::Entry;
 use crate::section::section;
+use crate::variables::{examples, named, said, without_examples};
 
 /// A file of a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,11 +26,12 @@ const HABITS: [&str; 5] = ["idempotency", "errors", "limits", "webhooks", "opera
 pub fn project(entry: &Entry, login: Option<&str>) -> Vec<File> {
     let profile = &entry.profile;
     let name = &entry.name;
-    let chosen = profile.logins.iter().find(|known| login == Some(&*known.name)).or(profile.logins.first());
+    let chosen = chosen(profile, login);
+    let (connector, connection) = (connector(entry), connection(entry, chosen));
     let mut files = vec![
         File { path: "README.md".into(), text: readme(entry, chosen) },
-        File { path: format!("connectors/{name}.yaml"), text: connector(entry) },
-        File { path: format!("connections/{name}.yaml"), text: connection(entry, chosen) },
+        File { path: format!("connectors/{name}.yaml"), text: connector },
+        File { path: format!("connections/{name}.yaml"), text: connection },
         File { path: format!("runbooks/{name}.md"), text: runbook(profile, name) },
     ];
     if let Some(check) = &profile.check {
@@ -42,6 +45,30 @@ pub fn project(entry: &Entry, login: Option<&str>) -> Vec<File> {
     files
 }
 
+fn chosen<'a>(profile: &'a Profile, login: Option<&str>) -> Option<&'a Login> {
+    profile.logins.iter().find(|known| login == Some(&*known.name)).or(profile.logins.first())
+}
+
+/// The variables that a project needs which begins from a profile, logging in by this way, and what they mean.
+pub fn needed(entry: &Entry, login: Option<&str>) -> Vec<(String, String)> {
+    let text = connector(entry) + &connection(entry, chosen(&entry.profile, login));
+    let text = said(&text);
+    let asked: BTreeSet<&str> = named(&text).map(|(name, _)| name).collect();
+    let known = examples(&entry.text);
+    let variables = entry.profile.variables.iter().filter(|(name, _)| asked.contains(&**name));
+    variables.map(|(name, about)| (name.to_string(), explained(about, known.get(&**name)))).collect()
+}
+
+/// What a variable means, with its example if that tells more than its name.
+fn explained(about: &str, example: Option<&String>) -> String {
+    let telling =
+        example.filter(|example| example.contains(|c: char| c.is_ascii_digit() || "./@_".contains(c)));
+    match telling {
+        Some(example) => format!("{}, such as `{example}`.", about.trim_end_matches('.')),
+        None => about.to_owned(),
+    }
+}
+
 const OWNER: &str = "owner: { team: integrations, contact: integrations@example.com";
 
 fn connector(entry: &Entry) -> String {
@@ -53,7 +80,7 @@ fn connector(entry: &Entry) -> String {
     for field in ["name", "version", "description"].into_iter().chain(HABITS) {
         text.push_str(&section(&entry.text, &[field]).unwrap_or_default());
     }
-    text
+    without_examples(&text)
 }
 
 fn connection(entry: &Entry, login: Option<&Login>) -> String {
@@ -63,35 +90,70 @@ fn connection(entry: &Entry, login: Option<&Login>) -> String {
          {OWNER}, runbook: runbooks/{name}.md }}\n",
         profile.title, profile.connector.id
     );
-    for (variable, about) in &profile.variables {
-        let _ = writeln!(text, "# {variable}: {about}");
-    }
+    let mut known = Explained { entry, before: BTreeSet::new() };
+    let mut servers = String::new();
     for (number, server) in profile.servers.iter().enumerate() {
         let quote = if server.written.contains('{') { "'" } else { "" };
         let url = format!("base_url: {quote}{}{quote}", server.written);
         let region = if server.region.is_empty() { String::new() } else { format!("  # {}", server.region) };
-        let _ = writeln!(text, "{}{url}{region}", if number == 0 { "" } else { "# " });
+        let _ = writeln!(servers, "{}{url}{region}", if number == 0 { "" } else { "# " });
     }
+    text.push_str(&known.beside(&servers));
+    text.push_str(&servers);
     if let Some(login) = login {
+        let auth = section(&entry.text, &["logins", &login.name, "auth"]).unwrap_or_default();
         comment(&mut text, &login.about);
-        text.push_str(&section(&entry.text, &["logins", &login.name, "auth"]).unwrap_or_default());
+        text.push_str(&known.beside(&auth));
+        text.push_str(&auth);
     }
     for other in profile.logins.iter().filter(|other| login.is_none_or(|login| login.name != other.name)) {
         comment(&mut text, &format!("Or: {}", other.about));
         let auth = section(&entry.text, &["logins", &other.name, "auth"]).unwrap_or_default();
+        text.push_str(&known.beside(&auth));
         comment(&mut text, &auth);
     }
-    text.push_str(&section(&entry.text, &["headers"]).unwrap_or_default());
+    let headers = section(&entry.text, &["headers"]).unwrap_or_default();
+    text.push_str(&known.beside(&headers));
+    text.push_str(&headers);
     text.push_str("# `write`, once flows are to change something.\naccess: read\n");
-    if let Some(webhooks) = &profile.connector.webhooks {
-        if webhooks.verify != Verify::None {
-            let _ = writeln!(text, "webhook_secret: secret:{name}/webhooks");
+    text.push_str(&webhooks(profile, name));
+    without_examples(&text)
+}
+
+/// Which variables a file has explained.
+struct Explained<'a> {
+    entry: &'a Entry,
+    before: BTreeSet<&'a str>,
+}
+
+impl Explained<'_> {
+    /// Comments on the variables of a part, where they come for the first time.
+    fn beside(&mut self, part: &str) -> String {
+        let known = examples(&self.entry.text);
+        let mut text = String::new();
+        for (variable, about) in &self.entry.profile.variables {
+            if named(part).any(|(name, _)| name == &**variable) && self.before.insert(variable) {
+                let _ = writeln!(text, "# {variable}: {}", explained(about, known.get(&**variable)));
+            }
         }
-        if webhooks.challenge.as_ref().is_some_and(|challenge| challenge.token.is_some()) {
-            let _ = writeln!(text, "webhook_token: secret:{name}/webhook-token");
-        }
+        text
     }
-    text
+}
+
+/// What deliveries are verified with, for whom it is there: no flow of the project takes any yet.
+fn webhooks(profile: &Profile, name: &str) -> String {
+    let Some(webhooks) = &profile.connector.webhooks else { return String::new() };
+    let mut text = String::new();
+    if webhooks.verify != Verify::None {
+        let _ = writeln!(text, "# webhook_secret: secret:{name}/webhooks");
+    }
+    if webhooks.challenge.as_ref().is_some_and(|challenge| challenge.token.is_some()) {
+        let _ = writeln!(text, "# webhook_token: secret:{name}/webhook-token");
+    }
+    if text.is_empty() {
+        return text;
+    }
+    format!("# Once flows are to take its webhooks:\n{text}")
 }
 
 fn comment(text: &mut String, what: &str) {
@@ -114,7 +176,8 @@ fn readme(entry: &Entry, login: Option<&Login>) -> String {
         text,
         "`connections/{name}.yaml` says where the account is and how to log in. Give it what it names:\n"
     );
-    for (variable, about) in &profile.variables {
+    let variables = needed(entry, login.map(|login| &*login.name));
+    for (variable, about) in &variables {
         let _ = writeln!(text, "- the variable `{variable}`: {about}");
     }
     for secret in &secrets {
@@ -125,18 +188,20 @@ fn readme(entry: &Entry, login: Option<&Login>) -> String {
             .collect();
         let _ = writeln!(
             text,
-            "- the secret `{path}`: `SINEW_SECRET_{variable}`, or the file `{path}` below `--secrets`"
+            "- the secret `{path}`: `sinew secret set {path}` keeps it in the vault; or `SINEW_SECRET_{variable}`, or the file \
+             `{path}` below `--secrets`"
         );
     }
-    if profile.variables.is_empty() && secrets.is_empty() {
+    if variables.is_empty() && secrets.is_empty() {
         text.push_str("- nothing: the system asks for no credential\n");
     }
-    if profile.check.is_some() {
-        let _ = write!(
-            text,
-            "\nThen\n\n    sinew validate\n    sinew dev\n\nand, in another terminal,\n\n    sinew run {name}-check --wait\n"
+    if !variables.is_empty() {
+        text.push_str(
+            "\nVariables come from the environment, or from a file of `NAME=value` lines: `--env-file FILE`, for `validate` \
+             and `dev` alike.\n",
         );
     }
+    text.push_str(&begin(profile, name, login));
     if !profile.scopes.is_empty() {
         text.push_str("\n## Scopes worth knowing\n\n| scope | for |\n| --- | --- |\n");
         for (scope, about) in &profile.scopes {
@@ -149,6 +214,34 @@ fn readme(entry: &Entry, login: Option<&Login>) -> String {
         for note in &profile.notes {
             let _ = writeln!(text, "- {note}");
         }
+    }
+    text
+}
+
+/// How it is started, and connected if somebody has to log in.
+fn begin(profile: &Profile, name: &str, login: Option<&Login>) -> String {
+    let grant = login.and_then(|login| match &login.auth {
+        Auth::OAuth2(oauth) if oauth.grant.needs_person() => Some(&oauth.grant),
+        _ => None,
+    });
+    let mut text = String::new();
+    if matches!(grant, Some(Grant::AuthorizationCode(_))) {
+        let _ = write!(
+            text,
+            "\nAt {}, register this redirect URL with the app; browsers come back to it after the log-in:\n\n    \
+             http://127.0.0.1:7400/oauth/callback\n\nIt begins with where webhooks are taken (`--listen`), or with `--hooks-url` \
+             if that is said.\n",
+            profile.title
+        );
+    }
+    let connect = grant.map(|_| format!("    sinew connect {name}\n")).unwrap_or_default();
+    let check =
+        profile.check.as_ref().map(|_| format!("    sinew run {name}-check --wait\n")).unwrap_or_default();
+    if !connect.is_empty() || !check.is_empty() {
+        let _ = write!(
+            text,
+            "\nThen\n\n    sinew validate\n    sinew dev\n\nand, in another terminal,\n\n{connect}{check}"
+        );
     }
     text
 }

@@ -92,7 +92,7 @@ fn every_way_to_log_in_begins_a_project_that_validates() {
             let files = sinew_catalog::project(entry, Some(&login.name));
             let sources: Vec<_> =
                 files.iter().map(|f| SourceFile::new(f.path.as_str(), f.text.as_str())).collect();
-            let (snapshot, findings) = sinew_model::load(&sources, &BTreeMap::new());
+            let (snapshot, findings) = sinew_model::load(&sources, &sinew_catalog::examples(entry));
             let text = |name: &str| files.iter().find(|f| f.path == name).map(|f| f.text.clone());
             let sound = snapshot.is_some_and(|snapshot| {
                 let connection = snapshot.connections.values().next().unwrap();
@@ -106,6 +106,43 @@ fn every_way_to_log_in_begins_a_project_that_validates() {
         };
         entry.profile.logins.iter().filter_map(refused).collect()
     });
+}
+
+#[test]
+fn a_project_whose_variables_nobody_has_set_says_which() {
+    check(|entry| {
+        let silent = |login: &sinew_model::Login| {
+            let files = sinew_catalog::project(entry, Some(&login.name));
+            let sources: Vec<_> =
+                files.iter().map(|f| SourceFile::new(f.path.as_str(), f.text.as_str())).collect();
+            let (_, findings) = sinew_model::load(&sources, &BTreeMap::new());
+            let unset: BTreeSet<String> = findings
+                .iter()
+                .filter(|one| one.code == sinew_diag::codes::config::UNSET_VARIABLE)
+                .filter_map(|one| one.message.split('`').nth(1).map(str::to_owned))
+                .collect();
+            let needed: BTreeSet<String> =
+                sinew_catalog::needed(entry, Some(&login.name)).into_iter().map(|(name, _)| name).collect();
+            let readme = &files.iter().find(|f| f.path == "README.md").unwrap().text;
+            let told = needed.iter().all(|name| readme.contains(&format!("the variable `{name}`")));
+            let more = findings.iter().any(|one| one.code != sinew_diag::codes::config::UNSET_VARIABLE);
+            (unset != needed || !told || more).then(|| format!("{}: {unset:?} of {needed:?}", login.name))
+        };
+        entry.profile.logins.iter().filter_map(silent).collect()
+    });
+}
+
+#[test]
+fn who_has_to_log_in_is_told_how() {
+    let slack = sinew_catalog::find("slack").unwrap().unwrap();
+    let readme = |login: &str| sinew_catalog::project(&slack, Some(login)).remove(0).text;
+    let (oauth, bot) = (readme("oauth"), readme("bot"));
+    for said in
+        ["sinew connect slack", "http://127.0.0.1:7400/oauth/callback", "`SLACK_CLIENT_ID`", "secret set"]
+    {
+        assert!(oauth.contains(said), "{said}\n{oauth}");
+    }
+    assert!(!bot.contains("sinew connect") && !bot.contains("SLACK_CLIENT_ID"), "{bot}");
 }
 
 #[test]

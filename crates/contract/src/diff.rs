@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
+use crate::openapi::REQUIRED_IN_BODY;
+
 /// Schemas inside one another that are compared at most.
 const DEPTH_MAX: usize = 32;
 /// Changes of one schema that are told at most.
@@ -53,6 +55,9 @@ impl fmt::Display for Severity {
 pub struct Change {
     /// Which value: field names joined by dots, `[]` for the items of a list; empty for the whole.
     pub at: String,
+    /// The same value as the definition has it that it lies in, `customer.email`: the same wherever that is used. None if
+    /// it lies in none.
+    pub shared: Option<String>,
     /// What changed.
     pub message: String,
     /// Whom it hurts.
@@ -62,8 +67,32 @@ pub struct Change {
 /// Compares two schemas that stand by themselves.
 pub fn changes(old: &Value, new: &Value, direction: Direction) -> Vec<Change> {
     let mut comparison = Comparison { roots: (old, new), direction, seen: HashSet::new(), found: Vec::new() };
-    comparison.compare(old, new, "", 0);
+    comparison.compare(old, new, &At::default(), 0);
     comparison.found
+}
+
+/// A value's place: from the schema's root, and from the definition that it lies in.
+#[derive(Clone, Default)]
+struct At {
+    whole: String,
+    shared: Option<String>,
+}
+
+impl At {
+    fn field(&self, name: &str) -> Self {
+        let whole = if self.whole.is_empty() { name.to_owned() } else { format!("{}.{name}", self.whole) };
+        Self { whole, shared: self.shared.as_ref().map(|of| format!("{of}.{name}")) }
+    }
+
+    fn items(&self) -> Self {
+        Self { whole: format!("{}[]", self.whole), shared: self.shared.as_ref().map(|of| format!("{of}[]")) }
+    }
+
+    /// The same place, as the definition of this reference has it.
+    fn defined(&self, reference: &str) -> Self {
+        let name = reference.rsplit('/').next().unwrap_or(reference);
+        Self { whole: self.whole.clone(), shared: Some(name.to_owned()) }
+    }
 }
 
 struct Comparison<'a> {
@@ -75,32 +104,35 @@ struct Comparison<'a> {
 }
 
 impl<'a> Comparison<'a> {
-    fn tell(&mut self, at: &str, message: impl Into<String>, severity: Severity) {
+    fn tell(&mut self, at: &At, message: impl Into<String>, severity: Severity) {
         if self.found.len() < CHANGES_MAX {
-            self.found.push(Change { at: at.to_owned(), message: message.into(), severity });
+            let At { whole, shared } = at.clone();
+            self.found.push(Change { at: whole, shared, message: message.into(), severity });
         }
     }
 
     /// What is wanted more breaks an input and is harmless in an output; what is given less, the other way round.
-    fn tell_narrower(&mut self, at: &str, message: impl Into<String>) {
+    fn tell_narrower(&mut self, at: &At, message: impl Into<String>) {
         let severity =
             if self.direction == Direction::Input { Severity::Breaking } else { Severity::Harmless };
         self.tell(at, message, severity);
     }
 
-    fn tell_wider(&mut self, at: &str, message: impl Into<String>) {
+    fn tell_wider(&mut self, at: &At, message: impl Into<String>) {
         let severity =
             if self.direction == Direction::Input { Severity::Harmless } else { Severity::Doubtful };
         self.tell(at, message, severity);
     }
 
-    fn compare(&mut self, old: &'a Value, new: &'a Value, at: &str, depth: usize) {
+    fn compare(&mut self, old: &'a Value, new: &'a Value, at: &At, depth: usize) {
         let (old_name, new_name) = (reference(old), reference(new));
         if let (Some(one), Some(other)) = (old_name, new_name)
             && !self.seen.insert((one.to_owned(), other.to_owned()))
         {
             return;
         }
+        let defined = old_name.zip(new_name).map(|(name, _)| at.defined(name));
+        let at = defined.as_ref().unwrap_or(at);
         let (old, new) = (resolve(self.roots.0, old), resolve(self.roots.1, new));
         if depth > DEPTH_MAX {
             return;
@@ -112,11 +144,11 @@ impl<'a> Comparison<'a> {
         self.alternatives(old, new, at);
         self.properties(old, new, at, depth);
         if let (Some(one), Some(other)) = (old.get("items"), new.get("items")) {
-            self.compare(one, other, &format!("{at}[]"), depth + 1);
+            self.compare(one, other, &at.items(), depth + 1);
         }
     }
 
-    fn types(&mut self, old: &Map<String, Value>, new: &Map<String, Value>, at: &str) {
+    fn types(&mut self, old: &Map<String, Value>, new: &Map<String, Value>, at: &At) {
         let (before, after) = (types(old), types(new));
         if before == after {
             return;
@@ -134,7 +166,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn choices(&mut self, old: &Map<String, Value>, new: &Map<String, Value>, at: &str) {
+    fn choices(&mut self, old: &Map<String, Value>, new: &Map<String, Value>, at: &At) {
         let list = |of: &Map<String, Value>| {
             let one = of.get("const").map(|only| vec![only.clone()]);
             one.or_else(|| of.get("enum").and_then(Value::as_array).cloned())
@@ -155,7 +187,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn bounds(&mut self, old: &Map<String, Value>, new: &Map<String, Value>, at: &str) {
+    fn bounds(&mut self, old: &Map<String, Value>, new: &Map<String, Value>, at: &At) {
         for (keyword, is_floor) in [
             ("minimum", true),
             ("exclusiveMinimum", true),
@@ -189,7 +221,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn alternatives(&mut self, old: &Map<String, Value>, new: &Map<String, Value>, at: &str) {
+    fn alternatives(&mut self, old: &Map<String, Value>, new: &Map<String, Value>, at: &At) {
         for keyword in ["oneOf", "anyOf", "allOf", "not", "if"] {
             let count = |of: &Map<String, Value>| of.get(keyword).map(|of| of.as_array().map_or(1, Vec::len));
             let (before, after) = (count(old), count(new));
@@ -205,7 +237,7 @@ impl<'a> Comparison<'a> {
         &mut self,
         old: &'a Map<String, Value>,
         new: &'a Map<String, Value>,
-        at: &str,
+        at: &At,
         depth: usize,
     ) {
         for keyword in ["oneOf", "anyOf", "allOf"] {
@@ -218,23 +250,23 @@ impl<'a> Comparison<'a> {
                 }
             }
         }
-        let below = |name: &str| if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") };
         let listed = |of: &'a Map<String, Value>| of.get("properties").and_then(Value::as_object);
         let (before, after) = (listed(old), listed(new));
-        let is_required = |of: &Map<String, Value>, name: &str| {
-            let list = of.get("required").and_then(Value::as_array);
-            list.is_some_and(|list| list.iter().any(|of| of.as_str() == Some(name)))
-        };
         for (name, one) in before.into_iter().flatten() {
-            let at = below(name);
+            let at = at.field(name);
             let Some(other) = after.and_then(|after| after.get(name)) else {
                 self.tell(&at, "is gone", Severity::Breaking);
                 continue;
             };
-            match (is_required(old, name), is_required(new, name)) {
-                (false, true) => self.tell_narrower(&at, "is required now"),
-                (true, false) => self.tell_wider(&at, "is no longer sure to be there"),
-                _ => {}
+            let (was, is) = (Need::of(old, name), Need::of(new, name));
+            match is {
+                _ if was == is => {}
+                Need::Always => self.tell_narrower(&at, "is required now"),
+                Need::InBody if was == Need::Never => {
+                    self.tell_narrower(&at, "is required now, if a body is sent");
+                }
+                Need::InBody => self.tell_wider(&at, "is required only if a body is sent"),
+                Need::Never => self.tell_wider(&at, "is no longer sure to be there"),
             }
             self.compare(one, other, &at, depth + 1);
         }
@@ -242,11 +274,39 @@ impl<'a> Comparison<'a> {
             if before.is_some_and(|before| before.contains_key(name)) {
                 continue;
             }
-            if self.direction == Direction::Input && is_required(new, name) {
-                self.tell(&below(name), "is new, and required", Severity::Breaking);
-            } else {
-                self.tell(&below(name), "is new", Severity::Harmless);
+            let at = at.field(name);
+            match Need::of(new, name) {
+                Need::Always if self.direction == Direction::Input => {
+                    self.tell(&at, "is new, and required", Severity::Breaking);
+                }
+                Need::InBody => self.tell(&at, "is new, and required if a body is sent", Severity::Breaking),
+                Need::Always | Need::Never => self.tell(&at, "is new", Severity::Harmless),
             }
+        }
+    }
+}
+
+/// When a field must be there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Need {
+    Never,
+    /// If the body is sent whose field it is, which need not be.
+    InBody,
+    Always,
+}
+
+impl Need {
+    fn of(schema: &Map<String, Value>, name: &str) -> Self {
+        let lists = |keyword: &str| {
+            let list = schema.get(keyword).and_then(Value::as_array);
+            list.is_some_and(|list| list.iter().any(|of| of.as_str() == Some(name)))
+        };
+        if lists("required") {
+            Self::Always
+        } else if lists(REQUIRED_IN_BODY) {
+            Self::InBody
+        } else {
+            Self::Never
         }
     }
 }
@@ -384,10 +444,24 @@ mod tests {
                 "breaking: lines[].sku is gone",
                 "breaking: lines[].sku is gone",
             ),
+            (
+                json!({"/x-required-in-body": ["state"]}),
+                "breaking: state is required now, if a body is sent",
+                "harmless: state is required now, if a body is sent",
+            ),
         ] {
             let new = order(&more);
             assert_eq!(check(Direction::Input, &old, &new), [input], "{more}");
             assert_eq!(check(Direction::Output, &old, &new), [output], "{more}");
         }
+    }
+    #[test]
+    fn what_lies_in_a_definition_is_named_by_it() {
+        let (old, new) = (order(&json!({})), order(&json!({"/$defs/Line/properties/sku": null})));
+        let [change] = &changes(&old, &new, Direction::Output)[..] else { panic!("one change") };
+        assert_eq!((&*change.at, change.shared.as_deref()), ("lines[].sku", Some("Line.sku")));
+        let new = order(&json!({"/properties/total": null}));
+        let [change] = &changes(&old, &new, Direction::Output)[..] else { panic!("one change") };
+        assert_eq!((&*change.at, change.shared.as_deref()), ("total", None));
     }
 }

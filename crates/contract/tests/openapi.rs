@@ -140,6 +140,18 @@ fn a_body_that_is_no_plain_object_is_a_field() {
 }
 
 #[test]
+fn what_a_body_must_have_that_may_be_left_out_is_not_asked_for_but_told() {
+    let body = json!({"content": {"application/json": {"schema": {
+        "type": "object", "required": ["name"], "properties": {"name": {"type": "string"}, "size": {"type": "integer"}}}}}});
+    let document = json!({"openapi": "3.0.3", "info": {"title": "Pets", "version": "1"},
+        "paths": {"/pets": {"post": {"operationId": "addPet", "requestBody": body, "responses": {"204": {"description": "ok"}}}}}});
+    let api = read(&document.to_string());
+    let input = api.input(operation(&api, "addPet"));
+    assert_eq!((input.schema.get("required"), &input.schema["x-required-in-body"]), (None, &json!(["name"])));
+    assert!(Schema::compile(input.schema).unwrap().fits(&json!({})));
+}
+
+#[test]
 fn an_answer_has_the_schema_of_success() {
     let api = read(PETS);
     let output = api.output(operation(&api, "showPet")).unwrap();

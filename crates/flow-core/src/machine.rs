@@ -322,7 +322,12 @@ impl Machine {
             self.doubtful.insert(Arc::clone(step));
         }
         if !attempts.is_empty() {
-            self.attempts.entry(Arc::clone(step)).or_default().extend_from_slice(attempts);
+            let known = self.attempts.entry(Arc::clone(step)).or_default();
+            // A look at whether somebody has logged in meanwhile takes the place of the one before: there may be many.
+            if known.last().is_some_and(is_disconnected) && attempts.first().is_some_and(is_disconnected) {
+                known.pop();
+            }
+            known.extend_from_slice(attempts);
         }
     }
 
@@ -359,6 +364,16 @@ impl Machine {
     /// Whether a call of this step may have taken effect, although none was answered as it should.
     pub(crate) fn is_doubtful(&self, step: &str) -> bool {
         self.repeats || self.doubtful.contains(step)
+    }
+
+    /// Why steps wait for somebody to log in, if some do.
+    pub fn disconnected(&self) -> impl Iterator<Item = &Failure> {
+        let waiting = self
+            .attempts
+            .iter()
+            .filter(|(step, _)| matches!(self.steps.get(*step), Some(StepState::BackingOff { .. })));
+        let last = waiting.filter_map(|(_, attempts)| attempts.last()).filter(|last| is_disconnected(last));
+        last.filter_map(|attempt| attempt.failure.as_ref())
     }
 
     /// The failed attempts of a step so far.
@@ -442,6 +457,11 @@ impl Machine {
 /// Whether a call that failed like this may have taken effect: nobody knows, or it did and its answer cannot be used.
 pub(crate) fn may_be_there(failure: &Failure) -> bool {
     matches!(failure.reason, Reason::Unknown | Reason::Drift)
+}
+
+/// Whether nothing was sent, as nobody has logged in.
+fn is_disconnected(attempt: &Attempt) -> bool {
+    attempt.failure.as_ref().is_some_and(|failure| failure.reason == Reason::Disconnected)
 }
 
 pub(crate) fn find<'a>(block: &'a Block, name: &str) -> Option<&'a Step> {

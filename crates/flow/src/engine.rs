@@ -373,12 +373,15 @@ impl Core {
             return Ok(());
         }
         // Not ours to take: somebody else is just bringing it into memory, or it is over, or not at rest.
-        self.post(run, message)
-            .map_err(|_| {
-            Refusal::Conflict(format!(
-                "run {run} cannot take that now: it is over, has not begun, or another run with its key is under way"
-            ))
-        })
+        if self.post(run, message).is_ok() {
+            return Ok(());
+        }
+        if self.store.run_progress(run).await?.is_none() {
+            return Err(Refusal::Missing(format!("run {run}")));
+        }
+        Err(Refusal::Conflict(format!(
+            "run {run} cannot take that now: it is over, has not begun, or another run with its key is under way"
+        )))
     }
 
     pub(crate) fn wait_for(&self, run: RunId) -> oneshot::Receiver<RunEnd> {

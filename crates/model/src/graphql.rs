@@ -53,6 +53,13 @@ impl GraphQlBody {
             authored: false,
         }
     }
+
+    /// What is called, as a schema has it: `mutation issueCreate`.
+    pub fn reached(&self) -> String {
+        // A document without its keyword is a query.
+        let word = self.document.trim_start().split(|c: char| !c.is_ascii_alphabetic()).next();
+        format!("{} {}", word.filter(|word| !word.is_empty()).unwrap_or("query"), self.field)
+    }
 }
 
 impl fmt::Debug for GraphQlBody {

@@ -12,6 +12,7 @@ mod connection;
 mod connector;
 mod description;
 mod flow;
+mod gateway;
 mod graphql;
 mod limits;
 mod name;
@@ -49,11 +50,15 @@ pub use connector::{
 };
 pub use description::{Description, DescriptionError, DescriptionKind, Listed};
 pub use flow::{Flow, FlowLimits, FlowVersion, KeyPolicy, OnFailure, Priority};
+pub use gateway::{
+    Admission, Api, Balance, Consumer, Endpoint, FieldMatch, FieldTest, HealthCheck, Outliers, Plan,
+    PlanPriority, Retries, Route, RouteMethods, RouteTarget, Upstream, UpstreamTimeouts,
+};
 pub use graphql::{Asked, GraphQlBody, PageSize};
 pub use limits::{Clock, Left, LimitHabit, ToldLimit, ToldWait, WaitSource};
 pub use name::{
-    ChannelName, ConnectionName, ConnectorId, EventName, FlowName, InvalidName, OperationId, StepName,
-    SubscriberName,
+    ApiName, ChannelName, ConnectionName, ConnectorId, ConsumerName, EventName, FlowName, InvalidName,
+    OperationId, PlanName, StepName, SubscriberName, UpstreamName,
 };
 pub use operations::Operations;
 pub use outcome::{Attempt, Failure, Outcome, Reason, SeenMessage};
@@ -64,9 +69,10 @@ pub use profile::{
 };
 pub use read::{
     SourceFile, categories, flow_from_source, json_schema, json_schema_of, kinds, load, load_with, reference,
+    runbooks,
 };
 pub use scopes::{Lacking, ScopeAdvice, Use};
-pub use shape::did_you_mean;
+pub use shape::{closest, did_you_mean};
 pub use sinew_records::Format as FileFormat;
 pub use snapshot::Snapshot;
 pub use step::{

@@ -61,6 +61,14 @@ names! {
     ChannelName, resource;
     /// The name of a subscriber.
     SubscriberName, resource;
+    /// The name of an API.
+    ApiName, resource;
+    /// The name of a pool of servers.
+    UpstreamName, resource;
+    /// The name of a plan.
+    PlanName, resource;
+    /// The name of somebody who calls the gateway.
+    ConsumerName, resource;
     /// The name of a step: a word that expressions can say (`customer`, `credit_check`).
     StepName, word;
     /// The id of an operation within its connector (`createInvoice`, `GetBalance`).

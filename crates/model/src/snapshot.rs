@@ -2,8 +2,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::{
-    AlertChannel, ChannelName, Connection, ConnectionName, Connector, ConnectorId, Flow, FlowName, Profile,
-    Subscriber, SubscriberName,
+    AlertChannel, Api, ApiName, ChannelName, Connection, ConnectionName, Connector, ConnectorId, Consumer,
+    ConsumerName, Flow, FlowName, Plan, PlanName, Profile, Subscriber, SubscriberName, Upstream,
+    UpstreamName,
 };
 
 /// Everything a project says, validated whole. It is never changed, only replaced by another.
@@ -19,6 +20,14 @@ pub struct Snapshot {
     pub channels: BTreeMap<ChannelName, Arc<AlertChannel>>,
     /// Who is told of events.
     pub subscribers: BTreeMap<SubscriberName, Arc<Subscriber>>,
+    /// What the gateway exposes.
+    pub apis: BTreeMap<ApiName, Arc<Api>>,
+    /// Pools of servers.
+    pub upstreams: BTreeMap<UpstreamName, Arc<Upstream>>,
+    /// What consumers may call.
+    pub plans: BTreeMap<PlanName, Arc<Plan>>,
+    /// Who calls the gateway.
+    pub consumers: BTreeMap<ConsumerName, Arc<Consumer>>,
     /// What is known of vendors. A project rarely has any; the catalog has nothing else.
     pub profiles: BTreeMap<ConnectorId, Arc<Profile>>,
 }

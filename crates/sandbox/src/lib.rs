@@ -1,5 +1,6 @@
 //! Simulated vendors with the manners, and the bad manners, of real ones: CRM, billing, enrichment, shop, warehouse,
-//! chat, HR, an identity provider and a market of GraphQL behind one HTTP listener, for examples, tests and benchmarks.
+//! chat, HR, an identity provider, a market of GraphQL, an ERP of SOAP and a feed of events behind one HTTP listener, for
+//! examples, tests and benchmarks.
 //! `README.md` beside the sources describes every endpoint.
 //!
 //! Each vendor can be told to misbehave (seeded and counted), and every effect that was really done is written into a

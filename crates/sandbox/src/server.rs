@@ -75,6 +75,7 @@ impl Sandbox {
     /// It needs no async runtime and disturbs none: it may be called from anywhere.
     pub fn start(options: SandboxOptions) -> Result<RunningSandbox, StartError> {
         let router = Arc::new(build(&options)?);
+        let vendors = router.doors.iter().map(|door| door.vendor.name()).collect();
         let (ready, started) = mpsc::sync_channel(1);
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new()
@@ -83,7 +84,7 @@ impl Sandbox {
             .map_err(StartError::Thread)?;
         let gone = |_| StartError::Thread(io::Error::other("the sandbox's thread ended before it listened"));
         let address = started.recv().map_err(gone)??;
-        Ok(RunningSandbox { address, stop: Some(stop), thread: Some(thread) })
+        Ok(RunningSandbox { address, vendors, stop: Some(stop), thread: Some(thread) })
     }
 }
 
@@ -91,6 +92,7 @@ impl Sandbox {
 #[derive(Debug)]
 pub struct RunningSandbox {
     address: SocketAddr,
+    vendors: Vec<&'static str>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -104,6 +106,11 @@ impl RunningSandbox {
     /// The base URL, such as `http://127.0.0.1:7480`, without a slash at the end.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The vendors, by the first word of their paths.
+    pub fn vendors(&self) -> &[&'static str] {
+        &self.vendors
     }
 
     /// Ends the vendors: connections break, state is gone.

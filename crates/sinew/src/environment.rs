@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use sinew_model::SecretRef;
 use sinew_vault::{ChainedSecrets, EnvironmentSecrets, FileSecrets, SecretSource};
 
 use crate::error::CliError;
@@ -20,6 +21,9 @@ const SANDBOX_SECRETS: &[(&str, &str)] = &[
     ("SINEW_SECRET_HR_WEBHOOK", "hr-webhook-secret"),
     ("SINEW_SECRET_BADGES_WEBHOOK", "badges-webhook-secret"),
 ];
+
+/// Where the sandbox's vendors listen unless said.
+const SANDBOX_URL: &str = "http://127.0.0.1:7480";
 
 /// Variables that hold secrets, beside those that are named as such.
 const SECRET_VARIABLES: [&str; 7] = [
@@ -80,6 +84,18 @@ impl Environment {
         let mut all = (*self.all).clone();
         all.insert(name.to_owned(), value.to_owned());
         Self { all: Arc::new(all) }
+    }
+
+    /// The same, finding the sandbox's vendors where they listen, if it does not say itself where that is.
+    #[must_use]
+    pub fn in_sandbox(self) -> Self {
+        if self.value("SANDBOX_URL").is_some() { self } else { self.with("SANDBOX_URL", SANDBOX_URL) }
+    }
+
+    /// Whether the sandbox's vendors know this secret.
+    pub fn is_of_sandbox(name: &SecretRef) -> bool {
+        let variable = EnvironmentSecrets::variable(name);
+        SANDBOX_SECRETS.iter().any(|(known, _)| *known == variable)
     }
 
     /// Where secrets are looked for: the environment, a folder, what `further` holds, then (if asked) the sandbox's
@@ -166,7 +182,7 @@ mod tests {
         let all = all.map(|(k, v)| (k.to_owned(), v.to_owned())).into_iter().collect();
         let environment = Environment { all: Arc::new(all) };
         assert_eq!(environment.variables().keys().collect::<Vec<_>>(), ["CRM_URL"]);
-        let name = sinew_model::SecretRef::new("secret:x").unwrap();
+        let name = SecretRef::new("secret:x").unwrap();
         assert_eq!(environment.secrets(None, Vec::new(), false).resolve(&name).unwrap().expose(), "s");
     }
 }

@@ -159,18 +159,26 @@ fn paint(text: &str, tint: Tint) -> String {
 #[derive(Debug)]
 pub struct Table {
     headings: Vec<&'static str>,
+    chars_max: usize,
     rows: Vec<Vec<(String, Option<Tint>)>>,
 }
 
 impl Table {
     /// A table with these headings.
     pub fn new(headings: &[&'static str]) -> Self {
-        Self { headings: headings.to_vec(), rows: Vec::new() }
+        Self { headings: headings.to_vec(), chars_max: LINE_CHARS_MAX, rows: Vec::new() }
+    }
+
+    /// The same, with cells as long as they are: what helps is not cut off.
+    #[must_use]
+    pub fn uncut(self) -> Self {
+        Self { chars_max: WHOLE_CHARS_MAX, ..self }
     }
 
     /// Adds a row of cells, some in a colour.
     pub fn row(&mut self, cells: impl IntoIterator<Item = (String, Option<Tint>)>) {
-        self.rows.push(cells.into_iter().map(|(text, tint)| (one_line(&text), tint)).collect());
+        let cell = |(text, tint): (String, _)| (cut(&text, self.chars_max), tint);
+        self.rows.push(cells.into_iter().map(cell).collect());
     }
 
     /// The table as text.
@@ -214,11 +222,24 @@ pub fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
+/// Where tables end to be readable.
+const LINE_CHARS_MAX: usize = 160;
+/// What says how to mend something is longer than that, but not without end.
+const WHOLE_CHARS_MAX: usize = 2000;
+
 /// A text on one line, cut where tables end to be readable; what a terminal would act on is taken out.
 pub fn one_line(text: &str) -> String {
-    const CHARS_MAX: usize = 160;
-    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(CHARS_MAX).collect();
-    if text.chars().count() > CHARS_MAX { format!("{clean}...") } else { clean }
+    cut(text, LINE_CHARS_MAX)
+}
+
+/// A text on one line that is shown whole, as it says how to mend something.
+pub fn whole_line(text: &str) -> String {
+    cut(text, WHOLE_CHARS_MAX)
+}
+
+fn cut(text: &str, chars_max: usize) -> String {
+    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(chars_max).collect();
+    if text.chars().count() > chars_max { format!("{clean}...") } else { clean }
 }
 
 #[cfg(test)]
@@ -235,6 +256,20 @@ mod tests {
             table.render(&output),
             "RUN    STATUS    WHY\n1      finished\n12345  dead      a b [2J\n"
         );
+    }
+
+    #[test]
+    fn what_says_how_to_mend_something_is_not_cut() {
+        let output = Output { format: Format::Text, colour: false, colour_of_errors: false };
+        let help = format!("{} (`sinew secret set github/token`)", "x".repeat(LINE_CHARS_MAX));
+        let shown = |table: Table| {
+            let mut table = table;
+            table.row([(help.clone(), None)]);
+            table.render(&output)
+        };
+        assert!(shown(Table::new(&["MESSAGE"]).uncut()).contains("github/token`)"));
+        assert!(shown(Table::new(&["MESSAGE"])).ends_with("...\n"));
+        assert_eq!(whole_line(&help), help);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use sinew_control::Project;
 use sinew_diag::codes::{config, control, trigger};
 use sinew_diag::{Code, Diagnostic, Diagnostics, Style};
-use sinew_model::{Flow, Snapshot, SourceFile, Trigger, load_with};
+use sinew_model::{Flow, Snapshot, SourceFile, Trigger, load_with, runbooks};
 
 use crate::error::Exit;
 
@@ -17,6 +17,8 @@ const DEPTH_MAX: u32 = 16;
 const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// What is read of a description: vendors publish some that are larger than any project.
 const DESCRIPTION_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// How pages end that a project may hold.
+const PAGES: [&str; 8] = ["md", "markdown", "txt", "html", "htm", "pdf", "adoc", "rst"];
 /// How files end that resources may name.
 const NAMED: [&str; 6] = ["json", "graphql", "graphqls", "wsdl", "xsd", "xml"];
 
@@ -126,6 +128,29 @@ impl Folders {
         }
     }
 
+    /// Reads the project, and looks for what only people need: the pages that owners name.
+    pub fn validate(&self) -> Loaded {
+        let mut loaded = self.load();
+        for (runbook, place) in runbooks(&loaded.files, &self.variables) {
+            let page = runbook.split('#').next().unwrap_or_default();
+            if is_page(page) && !self.holds(page, Path::new(&*place.file)) {
+                loaded.findings.push(
+                    Diagnostic::warning(config::NO_RUNBOOK, format!("there is no `{page}` in the project"))
+                        .at(place)
+                        .help("write what to do when this breaks, or name the page that says it, by path or URL"),
+                );
+            }
+        }
+        loaded.findings.sort();
+        loaded
+    }
+
+    /// Whether a file is there: in one of the folders, beside the file that names it, or above that.
+    fn holds(&self, page: &str, named_in: &Path) -> bool {
+        let mut folders = self.roots.iter().map(PathBuf::as_path).chain(named_in.ancestors().skip(1));
+        folders.any(|folder| folder.join(page).is_file())
+    }
+
     fn judge(&self, files: Vec<SourceFile>) -> Loaded {
         let (mut snapshot, mut findings) = load_with(&files, &self.variables, &|path| self.open(path));
         let is_empty = |s: &Snapshot| {
@@ -134,7 +159,12 @@ impl Folders {
                 && s.connectors.is_empty()
                 && s.channels.is_empty()
                 && s.subscribers.is_empty()
+                && s.apis.is_empty()
         };
+        if let Some(known) = &snapshot {
+            findings.extend(sinew_gateway::check(known));
+            snapshot = snapshot.filter(|_| !findings.has_errors());
+        }
         if snapshot.as_ref().is_some_and(is_empty) {
             let roots: Vec<String> = self.roots.iter().map(|root| root.display().to_string()).collect();
             let message = format!("no resource was found in {}", roots.join(", "));
@@ -223,6 +253,11 @@ impl Folders {
 
 fn is_yaml(path: &Path) -> bool {
     ends_with(path, &["yaml", "yml"])
+}
+
+/// Whether a text is the path of a page within a project, and no address or remark.
+fn is_page(text: &str) -> bool {
+    !text.contains("://") && !text.contains(char::is_whitespace) && ends_with(Path::new(text), &PAGES)
 }
 
 fn is_named(path: &Path) -> bool {
@@ -314,6 +349,37 @@ mod tests {
             loaded.snapshot.is_none() && text.contains("SNW-4013") && text.contains("--hooks-url"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_runbook_that_is_not_there_is_told_to_who_validates() {
+        let folder = tempfile::tempdir().unwrap();
+        let (flows, pages) = (folder.path().join("flows"), folder.path().join("runbooks"));
+        std::fs::create_dir_all(&flows).unwrap();
+        std::fs::create_dir_all(&pages).unwrap();
+        std::fs::write(pages.join("there.md"), "# What to do\n").unwrap();
+        let check = |runbook: &str| {
+            let flow = format!(
+                "kind: Flow\nname: x\nowner:\n  team: t\n  contact: c@example.com\n  runbook: {runbook}\n\
+                 trigger: manual\nsteps: [{{ got: {{ map: trigger }} }}]\n"
+            );
+            let file = flows.join("x.yaml");
+            std::fs::write(&file, flow).unwrap();
+            let of = |root: &Path| Folders::new(&[root.to_owned()], BTreeMap::new()).validate();
+            let (whole, alone) = (of(folder.path()), of(&file));
+            assert!(whole.snapshot.is_some() && alone.snapshot.is_some(), "{runbook} refuses the project");
+            assert_eq!(whole.findings.len(), alone.findings.len(), "{runbook}");
+            let found = whole.findings.iter().next();
+            found.map(|found| (found.code, found.place.as_ref().map_or(0, |place| place.line)))
+        };
+        for fine in
+            ["runbooks/there.md", "runbooks/there.md#mend", "https://wiki.example.com/nope.md", "ask Dana"]
+        {
+            assert_eq!(check(fine), None, "{fine}");
+        }
+        for missing in ["runbooks/nope.md", "nope.md"] {
+            assert_eq!(check(missing), Some((config::NO_RUNBOOK, 6)), "{missing}");
+        }
     }
 
     #[test]

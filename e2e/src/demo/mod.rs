@@ -31,7 +31,9 @@ pub fn run(once: bool) -> bool {
     stages::replayed(&world, &mut books, &mut screen);
     stages::killed(&mut world, &mut books, &mut screen);
     let adds_up = stages::account(&world, &books, &mut screen);
-    if !once {
+    if once {
+        stages::next(&screen);
+    } else {
         stages::stay(&world, &screen);
     }
     adds_up
@@ -42,7 +44,7 @@ fn open(screen: &Screen) -> World {
     let mut world = World::at(port(VENDORS_PORT), port(HOOKS_PORT), port(CONTROL_PORT));
     world.change_projects(&EXAMPLES, &mut short_waits);
     world.serve();
-    screen.title("Sinew, six examples and seven vendors that only pretend");
+    screen.title("Sinew, six examples and seven of the sandbox's eleven vendors, which only pretend");
     screen.say(&format!("webhooks   {}/hooks/...", world.server().hooks().base()));
     screen.say(&format!("control    {}", world.control().base()));
     screen.say(&format!("vendors    {}", world.sandbox.base()));

@@ -1,5 +1,6 @@
 //! The stages, one after another.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -39,7 +40,17 @@ pub fn healthy(world: &World, books: &mut Books, screen: &mut Screen) {
         "{} contacts of a spreadsheet enriched at the vendor's 1,000 a second, behind the forms; the last {waited:.1} s of it alone",
         end["result"]["total"]
     ));
-    screen.good(&format!("{} runs, {} dead letters", world.runs("").len(), world.dead().len()));
+    screen.good(&format!("{}, {} dead letters", runs_by_flow(&world.runs("")), world.dead().len()));
+}
+
+/// How many runs there are, and of what: some flows start others.
+fn runs_by_flow(runs: &[Value]) -> String {
+    let mut flows: BTreeMap<&str, usize> = BTreeMap::new();
+    for run in runs {
+        *flows.entry(word(run, "flow")).or_default() += 1;
+    }
+    let each: Vec<String> = flows.iter().map(|(flow, count)| format!("{count} {flow}")).collect();
+    format!("{} runs ({})", runs.len(), each.join(", "))
 }
 
 /// A file of contacts is looked up, behind everything else.
@@ -151,7 +162,10 @@ pub fn answers_are_lost(world: &World, books: &mut Books, screen: &mut Screen) {
     screen.say(
         "warehouse: knows no keys, so it was asked for the order's shipment before anything was sent again",
     );
-    screen.bad("label printer: knows no keys and cannot be asked; 2 labels are reported as `unknown`, not printed again");
+    screen.bad(
+        "label printer: knows no keys and cannot be asked; 2 labels may be printed or not. They are kept as dead letters, reason `unknown`, \
+         and not printed again: somebody has to look, which is done in stage 5",
+    );
 }
 
 /// Everything works again.
@@ -205,7 +219,8 @@ fn look_at_the_printer(world: &World, screen: &mut Screen) {
     }
     if there + missing > 0 {
         screen.say(&format!(
-            "somebody looked at the printer for the `unknown` labels: {there} are there (discarded), {missing} are not (replayed)"
+            "somebody looked at the printer for the labels that were `unknown`: {there} had been printed, and their dead letters were discarded; \
+             {missing} had not, and theirs were replayed"
         ));
     }
 }
@@ -273,18 +288,20 @@ pub fn account(world: &World, books: &Books, screen: &mut Screen) -> bool {
     for line in account.to_string().lines() {
         screen.say(line);
     }
+    screen.say("(unknown: what nobody has looked at yet; the labels of stage 3 were seen to)");
     let runs = world.runs("");
     let open = runs.iter().filter(|run| !matches!(word(run, "status"), "finished" | "discarded")).count();
     let (in_memory, most) = world.server().memory_kb();
     screen.say(&format!(
-        "{} runs, {open} not at a good end; server memory {} MB, at most {} MB",
-        runs.len(),
+        "{}, {open} not at a good end; server memory {} MB, at most {} MB",
+        runs_by_flow(&runs),
         in_memory / 1024,
         most / 1024
     ));
     let adds_up = account.adds_up() && open == 0;
     let verdict = format!(
-        "{} of {} acknowledged and {} orders",
+        "the account {}: {} of {} acknowledged and {} orders",
+        if adds_up { "adds up" } else { "does not add up" },
         account.verdict(),
         books.taken.len(),
         books.orders.len()
@@ -295,6 +312,12 @@ pub fn account(world: &World, books: &Books, screen: &mut Screen) -> bool {
         screen.bad(&verdict);
     }
     adds_up
+}
+
+/// Where to go from here, for one who does not stay.
+pub fn next(screen: &Screen) {
+    screen.title("\nNext: `cargo xtask demo`, without `--once`, stays up to be looked at;");
+    screen.say("docs/guide/getting-started.md begins a project of your own, with the same vendors");
 }
 
 /// Stays up until it is told to stop.

@@ -6,6 +6,7 @@
 //!
 //! A new transport is a module with a [`Client`], a cargo feature, and its line below [`NotOpened`].
 
+#![allow(clippy::unnecessary_wraps, reason = "all are opened alike, and some cannot be")]
 // What they have in common is of no use to a build that has none of them.
 #![cfg_attr(
     not(all(

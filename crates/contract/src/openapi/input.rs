@@ -14,6 +14,8 @@ const BODY: &str = "body";
 /// What is sent where a description leaves the media type open.
 const JSON: &str = "application/json";
 const BYTES: &str = "application/octet-stream";
+/// The fields that a body must have which may be left out as a whole: JSON Schema has no word for it, and checks nothing.
+pub(crate) const REQUIRED_IN_BODY: &str = "x-required-in-body";
 
 /// What an operation takes.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,14 +99,19 @@ pub(super) fn of(document: &Value, edition: Edition, operation: &Operation) -> I
                 resolve(document, value).is_ok_and(|of| of.get("readOnly") != Some(&Value::Bool(true)))
             };
             let is_required = operation.body.as_ref().is_some_and(|body| body.required);
+            let mut if_sent = Vec::new();
             for (name, value) in &plain.properties {
-                if is_required && plain.required.contains(&name.as_str()) && writable(value) {
-                    required.push(Value::String((*name).clone()));
+                if plain.required.contains(&name.as_str()) && writable(value) {
+                    let list = if is_required { &mut required } else { &mut if_sent };
+                    list.push(Value::String((*name).clone()));
                 }
                 properties.insert((*name).clone(), body_field(&mut lowering, &form, name, value));
             }
             let additional = plain.additional.map(|value| lowering.lower(value, 0));
-            let schema = object(properties, required, additional);
+            let mut schema = object(properties, required, additional);
+            if !if_sent.is_empty() {
+                schema[REQUIRED_IN_BODY] = Value::Array(if_sent);
+            }
             return Input {
                 schema: lowering.with_definitions(schema),
                 parameters: fields,

@@ -26,6 +26,7 @@ pub use body::{Body, Content};
 pub use effect::Effect;
 pub(crate) use effect::removes;
 pub use event::Event;
+pub(crate) use input::REQUIRED_IN_BODY;
 pub use input::{BodyForm, Input, InputBody};
 pub(crate) use names::{Ids, Origin};
 pub use operation::{Operation, Response};

@@ -43,6 +43,8 @@ fn view(
 ) -> api::ScopeAdvice {
     let texts = |scopes: &[Arc<str>]| scopes.iter().map(ToString::to_string).collect::<Vec<_>>();
     let differs = !advice.spare.is_empty() || !advice.lacking.is_empty();
+    // Where nothing uses it yet, or no use says what it needs, nothing is known to be too much.
+    let is_known = !advice.needed.is_empty() || !advice.lacking.is_empty();
     let lacking = advice.lacking.iter().map(|one| api::LackingScopes {
         operation: one.operation.to_string(),
         by: one.by.to_string(),
@@ -54,7 +56,8 @@ fn view(
         granted: granted.iter().map(ToString::to_string).collect(),
         lacking: lacking.collect(),
         // Of a credential that has no scopes nothing can be taken away.
-        proposal: (differs && source != api::GrantSource::Unknown).then(|| texts(&advice.proposal)),
+        proposal: (differs && is_known && source != api::GrantSource::Unknown)
+            .then(|| texts(&advice.proposal)),
         spare: texts(&advice.spare),
         silent: texts(&advice.silent),
         needed: advice

@@ -1,11 +1,13 @@
 //! Sessions of connections: how they are, logging in and out.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::StatusCode;
 use sinew_call::LoginError;
 use sinew_control_api as api;
-use sinew_model::{Auth, Connection};
+use sinew_diag::codes::call;
+use sinew_model::{Auth, Connection, ConnectionName, did_you_mean};
 
 use crate::{Control, Fault, view};
 
@@ -50,13 +52,18 @@ pub(crate) async fn logout(control: &Control, name: &str) -> Result<api::LoggedO
 pub(crate) fn find(control: &Control, name: &str) -> Result<Arc<Connection>, Fault> {
     let snapshot = control.engine().snapshot();
     let found = snapshot.connections.get(name).cloned();
-    found.ok_or_else(|| Fault::missing(format!("connection `{name}`")))
+    found.ok_or_else(|| {
+        let known = snapshot.connections.keys().map(ConnectionName::as_str);
+        let help = did_you_mean(name, known).map(Cow::Owned);
+        Fault { help, ..Fault::missing(format!("connection `{name}`")) }
+    })
 }
 
 impl From<LoginError> for Fault {
     fn from(error: LoginError) -> Self {
         let status = match &error {
             LoginError::NotForPeople(_) | LoginError::NoVault | LoginError::NotBegun => StatusCode::CONFLICT,
+            LoginError::Failed(_) if error.code() == call::SECRET_UNAVAILABLE => StatusCode::CONFLICT,
             LoginError::Refused(_) | LoginError::Failed(_) => StatusCode::BAD_GATEWAY,
             LoginError::Vault(_) => StatusCode::SERVICE_UNAVAILABLE,
         };

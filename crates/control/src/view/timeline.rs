@@ -1,5 +1,6 @@
 use sinew_control_api::{EntryKind, RunEntry};
 use sinew_flow_core::{Entry, Outcome, ParkedFor, Record, Signal};
+use sinew_model::{Attempt, Failure, Reason};
 use sinew_stdx::Json;
 
 use super::{attempt, failure, instant};
@@ -16,6 +17,11 @@ pub(crate) fn entry(seq: u32, of: &Entry) -> RunEntry {
         line.value = None;
     }
     let (failed, attempts) = match &of.record {
+        // What keeps it waiting is said by the entry; nothing was sent.
+        Record::Backoff { attempts, .. } if disconnected(attempts).is_some() => {
+            let sent = attempts.split_last().map_or([].as_slice(), |(_, sent)| sent);
+            (disconnected(attempts), sent)
+        }
         Record::Settled { outcome: Outcome::Failed(why), attempts, .. } => (Some(why), attempts.as_slice()),
         Record::Settled { attempts, .. } | Record::Backoff { attempts, .. } => (None, attempts.as_slice()),
         Record::Dead { failure, .. } | Record::Compensated { failure, .. } => (Some(failure), [].as_slice()),
@@ -59,11 +65,14 @@ impl<'a> Line<'a> {
                 Self::new(EntryKind::Intent, Some(step), "about to be sent, once and for all")
             }
             Record::Settled { step, outcome, attempts } => Self::settled(step, outcome, attempts.len()),
-            Record::Backoff { step, attempts_made, due, .. } => Self::new(
-                EntryKind::Backoff,
-                Some(step),
-                format!("attempt {attempts_made} failed; again at {due}"),
-            ),
+            Record::Backoff { step, attempts_made, due, attempts } => {
+                let text = match (disconnected(attempts), attempts_made) {
+                    (Some(why), _) => waits_for_login(why),
+                    (None, 0) => format!("nothing was sent yet; again at {due}"),
+                    (None, made) => format!("attempt {made} failed; again at {due}"),
+                };
+                Self::new(EntryKind::Backoff, Some(step), text)
+            }
             Record::Parked { step, wait } => {
                 Self::new(EntryKind::Parked, Some(step), format!("waits {}", parked(wait)))
             }
@@ -126,6 +135,17 @@ impl<'a> Line<'a> {
     }
 }
 
+/// Why a step waits for somebody to log in, if that is what it does.
+fn disconnected(attempts: &[Attempt]) -> Option<&Failure> {
+    let last = attempts.last().and_then(|attempt| attempt.failure.as_ref());
+    last.filter(|failure| failure.reason == Reason::Disconnected)
+}
+
+fn waits_for_login(why: &Failure) -> String {
+    let how = why.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+    format!("waits, as {}{how}", why.message)
+}
+
 /// What is waited for, in words.
 pub(crate) fn parked(wait: &ParkedFor) -> String {
     match wait {
@@ -155,6 +175,35 @@ mod tests {
         let line = entry(3, &Entry { at: Timestamp::from_millis(0), record });
         let value = line.value.map(|v| format!(" = {v}")).unwrap_or_default();
         format!("{} {} {}{value}", line.kind, line.step.unwrap_or_default(), line.text)
+    }
+
+    #[test]
+    fn what_waits_for_a_login_says_whose_and_how() {
+        let why = Failure::new(
+            Reason::Disconnected,
+            sinew_diag::codes::call::NOT_LOGGED_IN,
+            "`crm` is not connected",
+        )
+        .help("log in with `sinew connect crm`");
+        let at = Timestamp::from_millis(0);
+        let backoff = |failure: Option<Failure>| {
+            let attempts = failure.map(|failure| Attempt {
+                at,
+                took_ms: 0,
+                request: None,
+                response: None,
+                failure: Some(failure),
+            });
+            let attempts = attempts.into_iter().collect();
+            Record::Backoff { step: "ask".into(), attempts_made: 0, due: at, attempts }
+        };
+        assert_eq!(
+            check(backoff(Some(why.clone()))),
+            "backoff ask waits, as `crm` is not connected; log in with `sinew connect crm`"
+        );
+        let shown = entry(0, &Entry { at, record: backoff(Some(why)) });
+        assert!(shown.attempts.is_empty() && shown.failure.is_some_and(|failure| failure.help.is_some()));
+        assert!(check(backoff(None)).starts_with("backoff ask nothing was sent yet; again at "));
     }
 
     #[test]

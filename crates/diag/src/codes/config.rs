@@ -39,6 +39,8 @@ codes! {
     SECRET_IN_CLEAR = "SNW-1108", "A secret in clear";
     /// Nobody owns it.
     NO_OWNER = "SNW-1109", "Nobody owns it";
+    /// A runbook that is not there.
+    NO_RUNBOOK = "SNW-1110", "A runbook that is not there";
     /// Unknown connector.
     UNKNOWN_CONNECTOR = "SNW-1201", "Unknown connector";
     /// Unknown connection.
@@ -55,6 +57,12 @@ codes! {
     UNKNOWN_NAME = "SNW-1207", "An expression reads an unknown name";
     /// A step's name is taken.
     DUPLICATE_STEP = "SNW-1208", "A step's name is taken";
+    /// Unknown API.
+    UNKNOWN_API = "SNW-1209", "Unknown API";
+    /// Unknown upstream.
+    UNKNOWN_UPSTREAM = "SNW-1210", "Unknown upstream";
+    /// Unknown plan.
+    UNKNOWN_PLAN = "SNW-1211", "Unknown plan";
     /// An expression does not compile.
     EXPRESSION = "SNW-1301", "An expression does not compile";
     /// Not a JSON Schema.
@@ -97,4 +105,10 @@ codes! {
     TRANSPORT = "SNW-1321", "Nothing for this transport";
     /// A signature that proves too little.
     UNSOUND_SIGNATURE = "SNW-1330", "A signature that proves too little";
+    /// The template of a route's path is none.
+    ROUTE_TEMPLATE = "SNW-1331", "Not a path template";
+    /// Two routes take the same requests.
+    ROUTE_CONFLICT = "SNW-1332", "Two routes that cannot be told apart";
+    /// An API key that cannot be used.
+    GATEWAY_KEY = "SNW-1333", "An API key that cannot be used";
 }

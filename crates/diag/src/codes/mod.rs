@@ -4,11 +4,20 @@ pub mod call;
 pub mod config;
 pub mod control;
 pub mod engine;
+pub mod gateway;
 pub mod store;
 pub mod trigger;
 pub mod vault;
 
 use crate::Page;
 
-pub(crate) static ALL: &[&[Page]] =
-    &[config::PAGES, call::PAGES, engine::PAGES, trigger::PAGES, store::PAGES, control::PAGES, vault::PAGES];
+pub(crate) static ALL: &[&[Page]] = &[
+    config::PAGES,
+    call::PAGES,
+    engine::PAGES,
+    trigger::PAGES,
+    store::PAGES,
+    control::PAGES,
+    vault::PAGES,
+    gateway::PAGES,
+];

@@ -387,5 +387,6 @@ fn intake_topic(flow: &str, by: &str) -> Topic {
 }
 
 fn said(failure: &Failure) -> String {
-    format!("{} ({}, {})", failure.message, failure.code, failure.reason.as_str())
+    let help = failure.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+    format!("{} ({}, {}){help}", failure.message, failure.code, failure.reason.as_str())
 }

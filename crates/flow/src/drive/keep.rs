@@ -228,9 +228,11 @@ pub(super) fn ended_dead(machine: &Machine, step: &Arc<str>, failure: &Failure) 
 /// What a resting run waits for.
 pub(super) fn wait_for(machine: &Machine) -> WaitFor {
     let mut words: Vec<&str> = machine.waits().map(|(_, wait)| wait.word()).collect();
-    if machine.is_backing_off() {
+    let logins: Vec<String> = machine.disconnected().map(disconnected).collect();
+    if logins.is_empty() && machine.is_backing_off() {
         words.push("retry");
     }
+    words.extend(logins.iter().map(String::as_str));
     words.sort_unstable();
     words.dedup();
     let events = machine.waits().filter_map(|(_, wait)| match wait {
@@ -238,4 +240,10 @@ pub(super) fn wait_for(machine: &Machine) -> WaitFor {
         _ => None,
     });
     WaitFor { what: words.join(", ").into(), due: machine.next_due(), events: events.collect() }
+}
+
+/// That somebody has to log in, and how, as short as a list wants it.
+fn disconnected(failure: &Failure) -> String {
+    let how = failure.help.as_ref().unwrap_or(&failure.message);
+    format!("{}: {how}", failure.reason.as_str())
 }

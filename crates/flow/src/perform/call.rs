@@ -126,7 +126,7 @@ impl Trying {
         let failure = match outcome {
             Ok(value) => return Next::Over(self.settled(Ok(value))),
             // Nothing can be tried until somebody has logged in; that is no fault of the run.
-            Err(failure) if failure.reason == Reason::Disconnected => return self.park().await,
+            Err(failure) if failure.reason == Reason::Disconnected => return self.park(failure).await,
             // Our own budget had no room: nothing was tried, and it will be when there is.
             Err(failure) if is_budget_spent(&failure) => {
                 let jitter = self.action.retry.backoff.wait(0, &mut self.random);
@@ -172,8 +172,10 @@ impl Trying {
         }
     }
 
-    /// Rests until the connection is back.
-    async fn park(&mut self) -> Next {
+    /// Rests until the connection is back, and says why.
+    async fn park(&mut self, why: Failure) -> Next {
+        let at = self.performer.core.now();
+        self.attempts.push(Attempt { at, took_ms: 0, request: None, response: None, failure: Some(why) });
         let jitter = self.action.retry.backoff.wait(0, &mut self.random);
         self.wait(PARKED_LOOK_EVERY.saturating_add(jitter.min(PARKED_LOOK_EVERY))).await
     }

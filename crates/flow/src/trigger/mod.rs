@@ -47,8 +47,8 @@ use webhook::Hooks;
 pub struct TriggerOptions {
     /// Where deliveries are taken; port 0 for any that is free.
     pub listen: SocketAddr,
-    /// Where senders reach the control API, such as `https://sinew.example.com`; runs are at `/v1/runs/<id>` below it.
-    /// Without it their addresses are given without a host.
+    /// Where the control API is reached, such as `https://sinew.example.com`; runs are at `/v1/runs/<id>` below it.
+    /// Without it senders are not told their runs' addresses: this listener knows no runs.
     pub public_url: Option<String>,
     /// Where senders reach this listener, such as `https://hooks.example.com`; some sign the URL that they call.
     pub hooks_url: Option<String>,

@@ -120,12 +120,12 @@ pub(crate) fn problem(rejection: &Rejection, trace: Trace) -> Reply {
 }
 
 /// Durable; it will be carried to its end, or `status` says that it has come to one without a result.
-pub(crate) fn accepted(run: RunId, status: &str, url: String) -> Reply {
+pub(crate) fn accepted(run: RunId, status: &str, url: Option<String>) -> Reply {
     located(json(StatusCode::ACCEPTED, format!(r#"{{"run":"{run}","status":"{status}"}}"#)), url)
 }
 
 /// It was accepted before.
-pub(crate) fn duplicate(run: RunId, url: String) -> Reply {
+pub(crate) fn duplicate(run: RunId, url: Option<String>) -> Reply {
     located(json(StatusCode::OK, format!(r#"{{"run":"{run}","duplicate":true}}"#)), url)
 }
 
@@ -135,7 +135,7 @@ pub(crate) fn ignored() -> Reply {
 }
 
 /// The flow's result, with its run's address.
-pub(crate) fn result(result: Option<&Json>, url: String) -> Reply {
+pub(crate) fn result(result: Option<&Json>, url: Option<String>) -> Reply {
     let text = result.map_or("null", Json::as_str);
     located(json(StatusCode::OK, text.to_owned()), url)
 }
@@ -147,8 +147,8 @@ pub(crate) fn json(status: StatusCode, body: String) -> Reply {
     reply
 }
 
-fn located(mut reply: Reply, url: String) -> Reply {
-    if let Ok(url) = HeaderValue::try_from(url) {
+fn located(mut reply: Reply, url: Option<String>) -> Reply {
+    if let Some(Ok(url)) = url.map(HeaderValue::try_from) {
         reply.headers_mut().insert(LOCATION, url);
     }
     reply

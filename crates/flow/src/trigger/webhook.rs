@@ -28,20 +28,19 @@ pub(crate) struct Hooks {
     routes: RwLock<Arc<Routes>>,
     bodies: BodyReader,
     readiness: Readiness,
-    runs_url: String,
+    runs_url: Option<String>,
     own_url: Option<String>,
 }
 
 impl Hooks {
     pub(crate) fn new(engine: Engine, options: TriggerOptions) -> Self {
-        let public_url = options.public_url.unwrap_or_default();
         let hooks = Self {
             engine,
             secrets: options.secrets,
             routes: RwLock::default(),
             bodies: BodyReader::new(options.limits.bodies_max, options.limits.body_patience),
             readiness: Readiness::default(),
-            runs_url: format!("{}/v1/runs/", public_url.trim_end_matches('/')),
+            runs_url: options.public_url.map(|url| format!("{}/v1/runs/", url.trim_end_matches('/'))),
             own_url: options.hooks_url,
         };
         hooks.follow();
@@ -54,8 +53,8 @@ impl Hooks {
         *self.routes.write() = Arc::new(routes);
     }
 
-    fn url(&self, run: RunId) -> String {
-        format!("{}{run}", self.runs_url)
+    fn url(&self, run: RunId) -> Option<String> {
+        self.runs_url.as_ref().map(|runs| format!("{runs}{run}"))
     }
 }
 

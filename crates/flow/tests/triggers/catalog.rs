@@ -261,6 +261,15 @@ fn deliver(
     (parcel.path, headers, body)
 }
 
+/// The file of somebody who has set its variables and takes webhooks.
+fn with_webhooks(vendor: &Vendor, text: &str) -> String {
+    let variables = sinew_catalog::examples(&vendor.entry);
+    let text = variables
+        .iter()
+        .fold(text.to_owned(), |text, (name, example)| text.replace(&format!("${{{name}}}"), example));
+    text.replace("# webhook_", "webhook_")
+}
+
 /// Connectors and connections as projects begin with them, and a flow for each delivery.
 fn project() -> String {
     let mut documents = Vec::new();
@@ -268,7 +277,7 @@ fn project() -> String {
         let name = &vendor.entry.name;
         let files = sinew_catalog::project(&vendor.entry, None).into_iter();
         let resources = files.filter(|file| file.path.starts_with("connect"));
-        documents.extend(resources.map(|file| file.text));
+        documents.extend(resources.map(|file| with_webhooks(vendor, &file.text)));
         for (number, example) in vendor.entry.profile.examples.deliveries.iter().enumerate() {
             let event =
                 example.event.as_ref().map_or_else(String::new, |event| format!(", event: '{event}'"));

@@ -131,6 +131,7 @@ impl Binding {
             Self::Http(HttpBinding { body: BodyKind::Soap(codec), .. }) => {
                 Cow::Owned(wsdl::reached(codec.operation()))
             }
+            Self::Http(HttpBinding { body: BodyKind::GraphQl(asked), .. }) => Cow::Owned(asked.reached()),
             Self::Http(http) => Cow::Owned(format!("{} {}", http.method, http.path)),
             Self::Mail(mail) => mail.reached(),
             Self::Sql(sql) => Cow::Owned(sql.in_one_line()),

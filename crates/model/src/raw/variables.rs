@@ -113,7 +113,9 @@ fn push(text: &mut String, chars: &mut usize, passed: &mut usize, part: &str) {
 
 fn unset(name: &str) -> Diagnostic {
     Diagnostic::error(config::UNSET_VARIABLE, format!("the variable `{name}` is not set"))
-        .help(format!("set it in the environment, or give a default: `${{{name}:-value}}`"))
+        .help(format!(
+            "set it in the environment or as a line `{name}=value` of an `--env-file`, or give a default: `${{{name}:-value}}`"
+        ))
 }
 
 /// Reads `${NAME}` or `${NAME:-default}` at the start of a text: name, default, and how many bytes it takes.

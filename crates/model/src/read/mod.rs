@@ -12,6 +12,7 @@ mod connector;
 mod fields;
 mod file;
 mod flow;
+mod gateway;
 mod keep;
 mod limits;
 mod operation;
@@ -20,6 +21,7 @@ mod parameters;
 mod profile;
 mod project;
 mod reader;
+mod runbook;
 mod source;
 mod step;
 mod step_shape;
@@ -39,6 +41,7 @@ pub use profile::categories;
 pub use project::{
     SourceFile, flow_from_source, json_schema, json_schema_of, kinds, load, load_with, reference,
 };
+pub use runbook::runbooks;
 
 use crate::shape::Resource;
 
@@ -49,5 +52,9 @@ pub(crate) static RESOURCES: &[&Resource] = &[
     &flow::RESOURCE,
     &channel::RESOURCE,
     &subscriber::RESOURCE,
+    &gateway::api::RESOURCE,
+    &gateway::upstream::RESOURCE,
+    &gateway::plan::RESOURCE,
+    &gateway::consumer::RESOURCE,
     &profile::RESOURCE,
 ];

@@ -10,7 +10,7 @@ use crate::{Description, Flow, FlowName, Snapshot, Trigger};
 
 use super::flow::ReadFlow;
 use super::reader::{Known, Reader};
-use super::{RESOURCES, channel, connection, connector, flow, profile, subscriber};
+use super::{RESOURCES, channel, connection, connector, flow, gateway, profile, subscriber};
 
 /// At most so many findings are reported of one project.
 const FINDINGS_MAX: usize = 1_000;
@@ -83,6 +83,7 @@ pub fn load_with(
     project.read_channels();
     project.read_subscribers();
     project.read_profiles();
+    project.read_gateway();
     project.read_connections();
     let flows = project.read_flows();
     check_cycles(&flows, &mut project.out);
@@ -130,7 +131,7 @@ fn start_of(file: &Arc<str>) -> Place {
     Place { file: file.clone(), line: 1, column: 1, length: 0 }
 }
 
-fn is_yaml(path: &str) -> bool {
+pub(super) fn is_yaml(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     name.rsplit_once('.').is_some_and(|(stem, end)| {
         !stem.is_empty() && (end.eq_ignore_ascii_case("yaml") || end.eq_ignore_ascii_case("yml"))
@@ -212,13 +213,24 @@ fn no_kind(root: &Node) -> Option<Diagnostic> {
                 .help("did you mean `kind`?"),
         );
     }
-    let telling = ["owner", "steps", "trigger", "connector", "operations"];
-    let entry = entries.iter().find(|entry| telling.contains(&entry.name.as_str()))?;
-    Some(
+    let has = |name: &str| entries.iter().any(|entry| entry.name == name);
+    let telling = [
+        ("steps", "Flow"),
+        ("trigger", "Flow"),
+        ("operations", "Connector"),
+        ("connector", "Connection"),
+        ("owner", "Flow"),
+    ];
+    let (field, kind) = telling.into_iter().find(|(field, _)| has(field))?;
+    let help = format!("begin it with `kind: {kind}`, or whatever it is");
+    // It was a resource. To leave it alone would be to take a flow away without a word.
+    let was_one = has("name") && field != "owner";
+    let finding = if was_one {
+        Diagnostic::error(config::NO_KIND, format!("the document has `name` and `{field}`, but no `kind`"))
+    } else {
         Diagnostic::warning(config::NO_KIND, "a document without `kind` is left alone")
-            .at(entry.name_place.clone())
-            .help("begin it with `kind: Flow`, or whatever it is"),
-    )
+    };
+    Some(finding.at(entries.first()?.name_place.clone()).help(help))
 }
 
 struct Project {
@@ -258,6 +270,12 @@ impl Project {
                 declared.flows.insert(name.clone());
             } else if found.is(&channel::RESOURCE) {
                 declared.channels.insert(name.clone());
+            } else if found.is(&gateway::api::RESOURCE) {
+                declared.apis.insert(name.clone());
+            } else if found.is(&gateway::upstream::RESOURCE) {
+                declared.upstreams.insert(name.clone());
+            } else if found.is(&gateway::plan::RESOURCE) {
+                declared.plans.insert(name.clone());
             }
         }
     }
@@ -329,6 +347,22 @@ impl Project {
         let all = self.read(&channel::RESOURCE, |found, reader| channel::read(&found.root, reader));
         self.snapshot.channels =
             all.into_iter().map(|channel| (channel.name.clone(), Arc::new(channel))).collect();
+    }
+
+    fn read_gateway(&mut self) {
+        let apis =
+            self.read(&gateway::api::RESOURCE, |found, reader| gateway::api::read(&found.root, reader));
+        let upstreams = self
+            .read(&gateway::upstream::RESOURCE, |found, reader| gateway::upstream::read(&found.root, reader));
+        let plans =
+            self.read(&gateway::plan::RESOURCE, |found, reader| gateway::plan::read(&found.root, reader));
+        let consumers = self
+            .read(&gateway::consumer::RESOURCE, |found, reader| gateway::consumer::read(&found.root, reader));
+        let snapshot = &mut self.snapshot;
+        snapshot.apis = apis.into_iter().map(|api| (api.name.clone(), Arc::new(api))).collect();
+        snapshot.upstreams = upstreams.into_iter().map(|pool| (pool.name.clone(), Arc::new(pool))).collect();
+        snapshot.plans = plans.into_iter().map(|plan| (plan.name.clone(), Arc::new(plan))).collect();
+        snapshot.consumers = consumers.into_iter().map(|one| (one.name.clone(), Arc::new(one))).collect();
     }
 
     fn read_profiles(&mut self) {

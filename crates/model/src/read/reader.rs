@@ -34,6 +34,9 @@ pub(crate) struct Declared {
     pub(crate) connections: BTreeSet<String>,
     pub(crate) flows: BTreeSet<String>,
     pub(crate) channels: BTreeSet<String>,
+    pub(crate) apis: BTreeSet<String>,
+    pub(crate) upstreams: BTreeSet<String>,
+    pub(crate) plans: BTreeSet<String>,
     /// Operations by connector id.
     pub(crate) operations: BTreeMap<String, BTreeSet<String>>,
 }
@@ -55,6 +58,9 @@ impl Known {
                 connections: snapshot.connections.keys().map(ToString::to_string).collect(),
                 flows: snapshot.flows.keys().map(ToString::to_string).collect(),
                 channels: snapshot.channels.keys().map(ToString::to_string).collect(),
+                apis: snapshot.apis.keys().map(ToString::to_string).collect(),
+                upstreams: snapshot.upstreams.keys().map(ToString::to_string).collect(),
+                plans: snapshot.plans.keys().map(ToString::to_string).collect(),
                 operations: operations.collect(),
             },
         }

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use sinew_diag::{Diagnostic, Diagnostics, Place, codes::config};
 use sinew_stdx::{ByteSize, Rate, parse_duration};
 
@@ -8,16 +10,43 @@ use crate::read::url;
 
 /// Checks a document against its kind's table: fields, shapes, words, units. References are for later.
 pub(crate) fn check_resource(root: &Node, resource: &'static Resource, place: &Place, out: &mut Diagnostics) {
-    check_record(root, resource.record, resource.kind, place, &["kind"], out);
+    check_record(root, resource.record, What::named(resource.kind), place, &["kind"], out);
 }
 
 /// Checks a map against a record that is no resource.
 pub(crate) fn check_record_node(node: &Node, record: &'static Record, out: &mut Diagnostics) {
-    check_record(node, record, record.name, &node.place, &[], out);
+    check_record(node, record, What::named(record.name), &node.place, &[], out);
+}
+
+/// How a secret is called in what `sinew import` shows, until somebody gives it a name.
+const PLACEHOLDER: &str = "NAME/";
+
+/// What is being checked, as messages call it.
+#[derive(Clone, Copy)]
+struct What<'a> {
+    name: &'a str,
+    /// The field whose value it is.
+    field: Option<&'static Field>,
+}
+
+impl<'a> What<'a> {
+    fn named(name: &'a str) -> Self {
+        Self { name, field: None }
+    }
+
+    fn field(field: &'static Field) -> Self {
+        Self { name: field.name, field: Some(field) }
+    }
+}
+
+impl fmt::Display for What<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
 }
 
 /// `place` is where to point when something is missing.
-fn check(node: &Node, shape: Shape, what: &str, place: &Place, out: &mut Diagnostics) {
+fn check(node: &Node, shape: Shape, what: What<'_>, place: &Place, out: &mut Diagnostics) {
     if node.scalar().is_some_and(|scalar| scalar.unset) {
         return;
     }
@@ -57,7 +86,7 @@ fn check(node: &Node, shape: Shape, what: &str, place: &Place, out: &mut Diagnos
 fn check_record(
     node: &Node,
     record: &'static Record,
-    what: &str,
+    what: What<'_>,
     place: &Place,
     besides: &[&str],
     out: &mut Diagnostics,
@@ -67,7 +96,7 @@ fn check_record(
     };
     for entry in entries {
         match record.field(&entry.name) {
-            Some(field) => check(&entry.value, field.shape, field.name, &entry.name_place, out),
+            Some(field) => check(&entry.value, field.shape, What::field(field), &entry.name_place, out),
             None if besides.contains(&entry.name.as_str()) => {}
             None => unknown_field(&entry.name, &entry.name_place, record, out),
         }
@@ -83,7 +112,7 @@ fn check_record(
 fn check_alternatives(
     node: &Node,
     record: &'static Record,
-    what: &str,
+    what: What<'_>,
     place: &Place,
     out: &mut Diagnostics,
 ) {
@@ -124,7 +153,7 @@ fn key(record: &'static Record) -> Option<&'static str> {
 fn check_variants(
     node: &Node,
     variants: &'static Variants,
-    what: &str,
+    what: What<'_>,
     place: &Place,
     out: &mut Diagnostics,
 ) {
@@ -154,26 +183,26 @@ fn check_variants(
     check_record(node, record, what, place, &[], out);
 }
 
-fn check_list(node: &Node, item: Shape, what: &str, out: &mut Diagnostics) {
+fn check_list(node: &Node, item: Shape, what: What<'_>, out: &mut Diagnostics) {
     let Value::List(items) = &node.value else {
         return wrong_shape(node, what, "a list", out);
     };
     for item_node in items {
-        check(item_node, item, what, &item_node.place, out);
+        check(item_node, item, What::named(what.name), &item_node.place, out);
     }
 }
 
-fn check_table(node: &Node, name: &'static NameShape, value: Shape, what: &str, out: &mut Diagnostics) {
+fn check_table(node: &Node, name: &'static NameShape, value: Shape, what: What<'_>, out: &mut Diagnostics) {
     let Value::Map(entries) = &node.value else {
         return wrong_shape(node, what, "a map", out);
     };
     for entry in entries {
         check_name(&entry.name, &entry.name_place, name, out);
-        check(&entry.value, value, &entry.name, &entry.name_place, out);
+        check(&entry.value, value, What::named(&entry.name), &entry.name_place, out);
     }
 }
 
-fn check_named(node: &Node, name: &'static NameShape, value: Shape, what: &str, out: &mut Diagnostics) {
+fn check_named(node: &Node, name: &'static NameShape, value: Shape, what: What<'_>, out: &mut Diagnostics) {
     let Value::List(items) = &node.value else {
         return wrong_shape(node, what, "a list of steps, `- name: {...}` each", out);
     };
@@ -184,9 +213,9 @@ fn check_named(node: &Node, name: &'static NameShape, value: Shape, what: &str, 
         match item.entries() {
             [entry] => {
                 check_name(&entry.name, &entry.name_place, name, out);
-                check(&entry.value, value, &entry.name, &entry.name_place, out);
+                check(&entry.value, value, What::named(&entry.name), &entry.name_place, out);
             }
-            [] => wrong_shape(item, "a step", "a map of one field, `- name: {...}`", out),
+            [] => wrong_shape(item, What::named("a step"), "a map of one field, `- name: {...}`", out),
             [first, second, ..] => out.push(
                 Diagnostic::error(
                     config::WRONG_SHAPE,
@@ -206,9 +235,10 @@ fn check_name(text: &str, place: &Place, name: &'static NameShape, out: &mut Dia
     }
 }
 
-fn check_scalar(node: &Node, shape: Shape, what: &str, out: &mut Diagnostics) {
+fn check_scalar(node: &Node, shape: Shape, what: What<'_>, out: &mut Diagnostics) {
     let Some((scalar, text)) = node.scalar().zip(node.text()) else {
-        return wrong_shape(node, what, expected(shape), out);
+        // These name an example of their own.
+        return wrong_shape(node, What::named(what.name), expected(shape), out);
     };
     let invalid =
         |message: String| Diagnostic::error(config::INVALID_VALUE, message).at(scalar.place.clone());
@@ -216,6 +246,11 @@ fn check_scalar(node: &Node, shape: Shape, what: &str, out: &mut Diagnostics) {
     match shape {
         Shape::Text if text.trim().is_empty() => {
             out.push(invalid(format!("`{what}` is empty")));
+        }
+        Shape::Text if text.trim() == "..." => {
+            out.push(
+                invalid(format!("`{what}` still says `...`")).help("write in its place what belongs here"),
+            );
         }
         Shape::Name(name) => check_name(text, &scalar.place, name, out),
         Shape::UrlOrSecret if text.starts_with("secret:") => check_secret(scalar, what, out),
@@ -246,11 +281,11 @@ fn out_if_err(checked: Result<(), String>, invalid: impl Fn(String) -> Diagnosti
     }
 }
 
-fn check_url(scalar: &Scalar, checked: Result<(), url::InvalidUrl>, what: &str, out: &mut Diagnostics) {
+fn check_url(scalar: &Scalar, checked: Result<(), url::InvalidUrl>, what: What<'_>, out: &mut Diagnostics) {
     match checked {
         Ok(()) => {}
         Err(url::InvalidUrl::Credential) => out.push(secret_in_clear(
-            what,
+            what.name,
             "holds a user name or password",
             "log in by `auth:`, and keep the password as `secret:path/name`",
             &scalar.place,
@@ -263,8 +298,15 @@ fn check_url(scalar: &Scalar, checked: Result<(), url::InvalidUrl>, what: &str, 
     }
 }
 
-fn check_secret(scalar: &Scalar, what: &str, out: &mut Diagnostics) {
-    if SecretRef::new(&scalar.text).is_some() {
+fn check_secret(scalar: &Scalar, what: What<'_>, out: &mut Diagnostics) {
+    if let Some(name) = SecretRef::new(&scalar.text) {
+        if name.path().starts_with(PLACEHOLDER) {
+            out.push(
+                Diagnostic::error(config::INVALID_VALUE, format!("`{what}` still says `{PLACEHOLDER}`"))
+                    .at(scalar.place.clone())
+                    .help("write what the secret is called, such as `secret:crm/token`"),
+            );
+        }
         return;
     }
     let diagnostic = if scalar.text.starts_with("secret:") {
@@ -274,7 +316,7 @@ fn check_secret(scalar: &Scalar, what: &str, out: &mut Diagnostics) {
             .help("write `secret:path/name` with letters, digits, `-`, `_` and `.`; variables have no place in it")
     } else {
         secret_in_clear(
-            what,
+            what.name,
             "is given in clear",
             "put it where secrets are kept and write `secret:path/name` here; then change it where it came from",
             &scalar.place,
@@ -305,9 +347,32 @@ fn check_tree(node: &Node, out: &mut Diagnostics) {
     }
 }
 
-fn wrong_shape(node: &Node, what: &str, expected: &str, out: &mut Diagnostics) {
+fn wrong_shape(node: &Node, what: What<'_>, expected: &str, out: &mut Diagnostics) {
     let message = format!("`{what}` is {}, but should be {expected}", node.describe());
-    out.push(Diagnostic::error(config::WRONG_SHAPE, message).at(node.place.clone()));
+    let diagnostic = Diagnostic::error(config::WRONG_SHAPE, message).at(node.place.clone());
+    out.push(match what.field.and_then(example) {
+        Some(example) => diagnostic.help(format!("write it like `{what}: {example}`")),
+        None => diagnostic,
+    });
+}
+
+/// What a field looks like: its own example, else one made of what its record's fields say.
+fn example(field: &'static Field) -> Option<String> {
+    if let Some(example) = field.example {
+        return Some(example.to_owned());
+    }
+    let (Shape::Record(record) | Shape::ShortOr(_, record)) = field.shape else { return None };
+    let mut parts = Vec::new();
+    for field in record.fields() {
+        match (field.need, field.example) {
+            (Need::Required, Some(value)) | (Need::Default(value), _) => {
+                parts.push(format!("{}: {value}", field.name));
+            }
+            (Need::Required | Need::OneOf, _) => return None,
+            (Need::Optional, _) => {}
+        }
+    }
+    (!parts.is_empty()).then(|| format!("{{ {} }}", parts.join(", ")))
 }
 
 fn expected(shape: Shape) -> &'static str {
@@ -337,7 +402,7 @@ fn unknown_field(name: &str, place: &Place, record: &'static Record, out: &mut D
     out.push(diagnostic.at(place.clone()).help(help));
 }
 
-fn missing_field(field: &'static Field, what: &str, place: &Place, out: &mut Diagnostics) {
+fn missing_field(field: &'static Field, what: What<'_>, place: &Place, out: &mut Diagnostics) {
     let code = if field.name == "owner" { config::NO_OWNER } else { config::MISSING_FIELD };
     let example = field.example.map(|e| format!(", like `{}: {e}`", field.name)).unwrap_or_default();
     out.push(
@@ -347,7 +412,7 @@ fn missing_field(field: &'static Field, what: &str, place: &Place, out: &mut Dia
     );
 }
 
-fn unknown_word(node: &Node, text: &str, words: &[Word], what: &str, out: &mut Diagnostics) {
+fn unknown_word(node: &Node, text: &str, words: &[Word], what: What<'_>, out: &mut Diagnostics) {
     let diagnostic = Diagnostic::error(config::UNKNOWN_WORD, format!("`{what}` cannot be `{}`", cut(text)))
         .at(node.place.clone());
     out.push(match did_you_mean(text, words.iter().map(|w| w.word)) {

@@ -9,8 +9,7 @@ mod suggest;
 pub(crate) use check::{check_record_node, check_resource, variant_of};
 pub(crate) use json_schema::{resource_schema, schema};
 pub(crate) use reference::reference;
-pub(crate) use suggest::closest;
-pub use suggest::did_you_mean;
+pub use suggest::{closest, did_you_mean};
 
 use crate::name::{self, ConnectorId, InvalidName};
 use crate::{FieldPath, Part};
@@ -192,6 +191,10 @@ name_shapes! {
     CONNECTOR_NAME = "the name of a connector", RESOURCE_PATTERN, name::resource;
     CHANNEL_NAME = "the name of an alert channel", RESOURCE_PATTERN, name::resource;
     SUBSCRIBER_NAME = "the name of a subscriber", RESOURCE_PATTERN, name::resource;
+    API_NAME = "the name of an API", RESOURCE_PATTERN, name::resource;
+    UPSTREAM_NAME = "the name of an upstream", RESOURCE_PATTERN, name::resource;
+    PLAN_NAME = "the name of a plan", RESOURCE_PATTERN, name::resource;
+    CONSUMER_NAME = "the name of a consumer", RESOURCE_PATTERN, name::resource;
     EVENT_PATTERN = "the name of an event, or its beginning with `*` behind", "^([A-Za-z][A-Za-z0-9._-]{0,62})?\\*?$", event_pattern;
     STEP_NAME = "the name of a step", WORD_PATTERN, name::word;
     OPERATION_ID = "the id of an operation", WORD_PATTERN, name::word;

@@ -2,7 +2,7 @@
 const LENGTH_MAX: usize = 80;
 
 /// The candidate that was likely meant.
-pub(crate) fn closest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn closest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if wrong.len() > LENGTH_MAX {
         return None;
     }

@@ -60,3 +60,21 @@ pub(crate) fn all(seed: u64) -> Vec<Box<dyn Vendor>> {
         Box::new(feed::Feed::new()),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_readme_lists_every_vendor() {
+        let readme = include_str!("../../README.md");
+        let rows = readme.lines().skip_while(|line| !line.starts_with("| vendor |")).skip(2);
+        let rows: Vec<&str> = rows.take_while(|line| line.starts_with('|')).collect();
+        let vendors = all(7);
+        for vendor in &vendors {
+            let prefix = format!("| `/{}` |", vendor.name());
+            assert!(rows.iter().any(|row| row.contains(&prefix)), "{prefix} is not in the table");
+        }
+        assert_eq!((rows.len(), readme.contains("\nEleven simulated vendors")), (vendors.len(), true));
+    }
+}

@@ -44,6 +44,20 @@ pub enum ImportKind {
     Wsdl,
 }
 
+impl ImportKind {
+    /// The words of all kinds.
+    pub const WORDS: [&str; 3] = [Self::Openapi.word(), Self::Graphql.word(), Self::Wsdl.word()];
+
+    /// What stands behind `sinew import`, and the field of a connector that names such a description.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Openapi => "openapi",
+            Self::Graphql => "graphql",
+            Self::Wsdl => "wsdl",
+        }
+    }
+}
+
 /// Kinds of address that are not public.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Reach {
@@ -106,6 +120,10 @@ pub struct ConnectorTry {
     /// Send nothing: only show the request that would be sent, without its credential.
     #[arg(long)]
     pub dry_run: bool,
+    /// Call the simulated vendors that `sinew dev --sandbox` runs, with their well-known credentials; `SANDBOX_URL` says
+    /// where they are, if that is not http://127.0.0.1:7480.
+    #[arg(long)]
+    pub sandbox: bool,
     /// Where files with secrets are.
     #[arg(long, value_name = "DIR", env = "SINEW_SECRETS")]
     pub secrets: Option<PathBuf>,

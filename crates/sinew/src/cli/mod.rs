@@ -2,6 +2,7 @@
 
 mod catalog;
 mod connector;
+mod routes;
 mod server;
 mod subscribers;
 mod tools;
@@ -19,6 +20,7 @@ pub use catalog::{Catalog, CatalogList, CatalogShow};
 pub use connector::{
     ConnectorDiff, ConnectorShow, ConnectorTry, ConnectorVerb, Import, ImportKind, InProject, Reach,
 };
+pub use routes::{Routes, RoutesExplain};
 pub use server::{Dev, LogFormat, Retention, Serve};
 pub use subscribers::{DeliveriesList, Subscribers};
 pub use tools::{Contacts, ContactsFormat, Map, SandboxTask, SandboxVerb};
@@ -160,6 +162,9 @@ pub enum Verb {
     /// Look at connectors, and try their operations.
     #[command(subcommand)]
     Connector(ConnectorVerb),
+    /// Look at the routes of a project's APIs.
+    #[command(subcommand)]
+    Routes(Routes),
     /// Run a project's integrations.
     Serve(Serve),
     /// The same, taking over each saved change.
@@ -338,6 +343,7 @@ mod tests {
             "sinew validate a b --output json",
             "sinew serve examples/vendors examples/lead-intake --listen 127.0.0.1:0 --retention off --drain 5s",
             "sinew dev --sandbox",
+            "sinew dev --sandbox --sandbox-listen 127.0.0.1:0",
             "sinew connect crm --no-browser",
             "sinew connection show crm",
             "sinew connection scopes",

@@ -18,11 +18,21 @@ pub struct Serve {
     /// Where the control API is; keep it on a loopback address unless the network is yours.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7401", env = "SINEW_CONTROL")]
     pub control: SocketAddr,
+    /// Where the gateway listens, if the project has an API.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7410", env = "SINEW_GATEWAY")]
+    pub gateway: SocketAddr,
+    /// Threads of the gateway; as many as there are cores, unless said.
+    #[arg(long, value_name = "N")]
+    pub gateway_workers: Option<usize>,
+    /// A file to which the gateway appends a line of JSON for each request.
+    #[arg(long, value_name = "FILE")]
+    pub access_log: Option<PathBuf>,
     /// A name, besides addresses and `localhost`, by which the control API may be called.
     #[arg(long, value_name = "NAME")]
     pub control_host: Vec<String>,
-    /// How callers of webhooks reach the control API, such as `https://sinew.example.com`; runs' addresses begin with it.
-    #[arg(long, value_name = "URL")]
+    /// How callers of webhooks reach the control API, such as `https://sinew.example.com`; the addresses of runs that they
+    /// are told begin with it. Where the control API listens, unless said.
+    #[arg(long, value_name = "URL", env = "SINEW_PUBLIC_URL", value_parser = http_url)]
     pub public_url: Option<String>,
     /// How senders of webhooks reach this server, such as `https://hooks.example.com`; needed where they sign the URL.
     #[arg(long, value_name = "URL", env = "SINEW_HOOKS_URL", value_parser = http_url)]
@@ -60,6 +70,9 @@ pub struct Serve {
     /// Answer from simulated vendors in this process, with their well-known credentials.
     #[arg(long)]
     pub sandbox: bool,
+    /// Where the simulated vendors listen; the project finds them by `SANDBOX_URL`.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7480", requires = "sandbox")]
+    pub sandbox_listen: SocketAddr,
 }
 
 /// The same, taking over each saved change.

@@ -103,6 +103,7 @@ pub enum Vault {
         place: VaultPlace,
     },
     /// Seal everything under a new master key, while servers go on; go on with a rotation that was interrupted.
+    /// With `--forget`, and everything sealed under the newest key already, old keys are dropped without another rotation.
     Rotate {
         /// The key, by the name that `status` shows; the one given last unless said, a new one if the key file is Sinew's own.
         #[arg(long, value_name = "KEY")]
@@ -110,6 +111,9 @@ pub enum Vault {
         /// Drop old keys from Sinew's own key file. Backups made before need them.
         #[arg(long)]
         forget: bool,
+        /// Do not ask before old keys are dropped.
+        #[arg(long, short)]
+        yes: bool,
         /// Which vault.
         #[command(flatten)]
         place: VaultPlace,

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use sinew_model::{ChannelKind, SecretRef, Snapshot, Trigger, UrlOrSecret};
 use sinew_vault::{EnvironmentSecrets, SecretError, SecretSource};
 
+use crate::environment::Environment;
+
 /// Says in one line which secrets are missing and where they would be looked for.
 pub fn warn_of_missing(snapshot: &Snapshot, secrets: &dyn SecretSource) {
     if let Some(line) = missing(snapshot, secrets) {
@@ -14,17 +16,22 @@ pub fn warn_of_missing(snapshot: &Snapshot, secrets: &dyn SecretSource) {
 
 fn missing(snapshot: &Snapshot, secrets: &dyn SecretSource) -> Option<String> {
     let absent = |name: &SecretRef| matches!(secrets.resolve(name), Err(SecretError::Missing { .. }));
+    let absent: Vec<SecretRef> = referenced(snapshot).into_iter().filter(absent).collect();
+    let first = absent.first()?;
     let named = |name: &SecretRef| format!("`{name}` ({})", EnvironmentSecrets::variable(name));
-    let names: Vec<String> = referenced(snapshot).iter().filter(|name| absent(name)).map(named).collect();
+    let names: Vec<String> = absent.iter().map(named).collect();
     let (count, verb) = if names.len() == 1 { ("a secret", "is") } else { ("secrets", "are") };
-    (!names.is_empty()).then(|| {
-        format!(
-            "{count} {verb} missing: {}. Calls that need one will fail: set the variable in the environment or an \
-             `--env-file`, or put a file below the folder given by `--secrets`. With `--sandbox` the simulated vendors' own are \
-             known",
-            names.join(", ")
-        )
-    })
+    let sandbox = if absent.iter().any(Environment::is_of_sandbox) {
+        ". With `--sandbox` the simulated vendors' own are known"
+    } else {
+        ""
+    };
+    Some(format!(
+        "{count} {verb} missing: {}. Calls that need one will fail: put it into the vault (`sinew secret set {}`), set the \
+         variable in the environment or an `--env-file`, or put a file below the folder given by `--secrets`{sandbox}",
+        names.join(", "),
+        first.path(),
+    ))
 }
 
 /// The secrets of connections, channels and webhooks.
@@ -79,6 +86,7 @@ mod tests {
             line.starts_with("a secret is missing: `secret:crm/token` (SINEW_SECRET_CRM_TOKEN)."),
             "{line}"
         );
+        assert!(line.contains("`sinew secret set crm/token`") && !line.contains("--sandbox"), "{line}");
         let line = check(&[]).unwrap();
         assert!(line.starts_with("secrets are missing: `secret:chat/ops`"), "{line}");
         assert_eq!(check(&["SINEW_SECRET_CHAT_OPS", "SINEW_SECRET_CRM_TOKEN"]), None);

@@ -2,6 +2,7 @@
 
 mod beats;
 mod credentials;
+mod gateway;
 mod logging;
 mod signals;
 mod told;

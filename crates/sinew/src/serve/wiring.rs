@@ -23,6 +23,7 @@ use sinew_vault::session::SessionKeeper;
 use sinew_vault::{SecretSource, Vault, VaultSecrets};
 use tokio::net::TcpListener;
 
+use super::gateway::Gateway;
 use super::told::{Observers, Recorders};
 use super::{beats, chance, credentials, logging, signals, welcome};
 use crate::cli::{Retention, Serve, Shared};
@@ -75,7 +76,7 @@ async fn serve(
     // One provider of cryptography for the whole process; certificates are read when the first `https` needs them.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let mut environment = Environment::of_process(&options.env_file)?;
-    let vendors = options.sandbox.then(start_vendors).transpose()?;
+    let vendors = options.sandbox.then(|| start_vendors(options.sandbox_listen)).transpose()?;
     if let Some(vendors) = &vendors {
         environment = environment.with("SANDBOX_URL", &vendors.url());
     }
@@ -92,16 +93,16 @@ async fn serve(
     credentials::warn_of_missing(&snapshot, &*secrets);
     let token = token(&shared.data, &environment)?;
     // Bound before anything runs, so that a server that cannot be controlled does not start to work.
-    let listener =
-        TcpListener::bind(options.control).await.map_err(|e| not_listening(options.control, &e))?;
+    let (listener, runs_at) = control_listener(&options).await?;
 
     let (engine, meters, monitor) = engine(&options, &folders, &store, &secrets, &vault, &snapshot).await?;
-    let deliverers = Arc::clone(&secrets);
-    let triggers = triggers(&options, &engine, secrets, &monitor)?;
+    let (deliverers, gateway_secrets) = (Arc::clone(&secrets), Arc::clone(&secrets));
+    let triggers = triggers(&options, runs_at, &engine, secrets, &monitor)?;
     let hooks = triggers.address();
+    let gateway = Gateway::start(&options, gateway_secrets, &snapshot)?;
     let triggers: SharedTriggers = Arc::new(Mutex::new(Some(triggers)));
     let deliveries = deliveries(&shared.data, &environment, &engine, deliverers, &monitor).await?;
-    let reloader = reloader(&engine, &folders, &triggers, &monitor, &deliveries);
+    let reloader = reloader(&engine, &folders, &triggers, &monitor, &deliveries, &gateway);
     let hosts = options.control_host.clone();
     let api = ControlOptions {
         engine: engine.clone(),
@@ -124,7 +125,7 @@ async fn serve(
     if mode == Mode::Dev {
         tokio::spawn(beats::reload_on_save(reloader, folders, output.clone()));
     }
-    ready(output, hooks, &api, vendors.as_ref(), &snapshot, began);
+    ready(output, (hooks, gateway.address()), &api, vendors.as_ref(), &snapshot, began);
     if mode == Mode::Dev && !output.is_json() {
         output.line(welcome::flows(&snapshot, &format!("http://{hooks}"), output).trim_end());
     }
@@ -132,18 +133,31 @@ async fn serve(
 
     stops.asked().await;
     signals::stop_at_once_if_asked_again();
-    stop(Parts { triggers, deliveries, engine, monitor, api, store }, options.drain).await;
+    stop(Parts { gateway, triggers, deliveries, engine, monitor, api, store }, options.drain).await;
     Ok(Exit::Ok)
+}
+
+/// Where the control API is to be, and how those who are told of a run reach it.
+async fn control_listener(options: &Serve) -> Result<(TcpListener, String), CliError> {
+    let wrong = |e| not_listening(options.control, &e);
+    let listener = TcpListener::bind(options.control).await.map_err(wrong)?;
+    let own = here(listener.local_addr().map_err(wrong)?);
+    Ok((listener, options.public_url.clone().unwrap_or(own)))
 }
 
 /// Where browsers reach the listener after a log-in: as it is called from outside, else on this machine.
 fn callback_at(hooks_url: Option<&str>, hooks: SocketAddr) -> String {
-    let own = match hooks {
-        SocketAddr::V4(v4) if v4.ip().is_unspecified() => format!("http://localhost:{}", v4.port()),
-        SocketAddr::V6(v6) if v6.ip().is_unspecified() => format!("http://localhost:{}", v6.port()),
-        address => format!("http://{address}"),
-    };
+    let own = here(hooks);
     format!("{}/oauth/callback", hooks_url.unwrap_or(&own).trim_end_matches('/'))
+}
+
+/// How a listener is reached on this machine.
+fn here(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        format!("http://localhost:{}", address.port())
+    } else {
+        format!("http://{address}")
+    }
 }
 
 /// What performs the flows, who counts, and who watches.
@@ -192,12 +206,13 @@ async fn engine(
 /// What starts the flows from outside.
 fn triggers(
     options: &Serve,
+    runs_at: String,
     engine: &Engine,
     secrets: Arc<dyn SecretSource>,
     monitor: &Arc<Monitor>,
 ) -> Result<RunningTriggers, CliError> {
     let mut listening = TriggerOptions::new(options.listen, secrets);
-    listening.public_url.clone_from(&options.public_url);
+    listening.public_url = Some(runs_at);
     listening.hooks_url.clone_from(&options.hooks_url);
     listening.monitor = Some(Arc::clone(monitor));
     Triggers::start(engine.clone(), listening).map_err(|e| {
@@ -234,6 +249,7 @@ type SharedTriggers = Arc<Mutex<Option<RunningTriggers>>>;
 
 /// What is stopped, in this order.
 struct Parts {
+    gateway: Arc<Gateway>,
     triggers: SharedTriggers,
     deliveries: Arc<Deliveries>,
     engine: Engine,
@@ -245,6 +261,7 @@ struct Parts {
 /// Takes nothing more, lets what is under way come to its end for a while, and leaves the rest to the next start.
 async fn stop(parts: Parts, drain: Duration) {
     tracing::info!("stopping; calls under way may take {}", sinew_stdx::show_duration(drain));
+    parts.gateway.stop().await;
     let triggers = parts.triggers.lock().take();
     if let Some(triggers) = triggers {
         triggers.stop().await;
@@ -324,19 +341,30 @@ fn reloader(
     triggers: &SharedTriggers,
     monitor: &Arc<Monitor>,
     deliveries: &Arc<Deliveries>,
+    gateway: &Arc<Gateway>,
 ) -> Arc<Reloader> {
+    let gateway = Arc::clone(gateway);
     let (triggers, monitor, deliveries) = (Arc::clone(triggers), Arc::clone(monitor), Arc::clone(deliveries));
     let followers: Vec<sinew_control::Follower> = vec![
         Box::new(move |_: &Arc<Snapshot>| triggers.lock().iter().for_each(RunningTriggers::reload)),
         Box::new(move |_: &Arc<Snapshot>| monitor.reload()),
         Box::new(move |_: &Arc<Snapshot>| deliveries.follow_soon()),
+        Box::new(move |snapshot: &Arc<Snapshot>| {
+            if let Err(error) = gateway.follow(snapshot) {
+                let findings: Vec<String> =
+                    error.findings.iter().map(|finding| finding.message.clone()).collect();
+                tracing::error!(error = %error.message, findings = findings.join("; "), "the gateway goes on by the old project");
+            }
+        }),
     ];
     Arc::new(Reloader::new(engine.clone(), Arc::new(folders.clone()) as Arc<dyn Project>, followers))
 }
 
-fn start_vendors() -> Result<RunningSandbox, CliError> {
-    Sandbox::start(SandboxOptions::default())
-        .map_err(|e| sandbox_not_started(&e).help("is another sandbox running?"))
+fn start_vendors(listen: SocketAddr) -> Result<RunningSandbox, CliError> {
+    Sandbox::start(SandboxOptions { listen, ..SandboxOptions::default() }).map_err(|e| {
+        sandbox_not_started(&e)
+            .help("choose another address with `--sandbox-listen`, if another sandbox is running")
+    })
 }
 
 fn not_listening(address: SocketAddr, error: &std::io::Error) -> CliError {
@@ -351,7 +379,7 @@ fn not_listening(address: SocketAddr, error: &std::io::Error) -> CliError {
 /// The one line that says where everything is.
 fn ready(
     output: &Output,
-    hooks: SocketAddr,
+    (hooks, gateway): (SocketAddr, Option<SocketAddr>),
     api: &RunningControl,
     vendors: Option<&RunningSandbox>,
     snapshot: &Snapshot,
@@ -359,13 +387,15 @@ fn ready(
 ) {
     let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (hooks, control) = (format!("http://{hooks}"), format!("http://{}", api.address()));
+    let gateway = gateway.map(|address| format!("http://{address}"));
     let line = json!({
-        "ready": true, "took_ms": took_ms, "triggers": hooks, "control": control,
+        "ready": true, "took_ms": took_ms, "triggers": hooks, "control": control, "gateway": gateway,
         "sandbox": vendors.map(RunningSandbox::url), "flows": snapshot.flows.len(), "pid": std::process::id(),
     });
     output.answer(&line, || {
         let vendors = vendors.map(|vendors| format!(", sandbox {}", vendors.url())).unwrap_or_default();
         let word = output.tint("ready", Tint::Good);
-        format!("{word} in {took_ms} ms: triggers {hooks}, control {control}{vendors}")
+        let gateway = gateway.map(|gateway| format!(", gateway {gateway}")).unwrap_or_default();
+        format!("{word} in {took_ms} ms: triggers {hooks}, control {control}{gateway}{vendors}")
     });
 }

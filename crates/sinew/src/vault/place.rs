@@ -60,6 +60,11 @@ impl Place {
         &self.own_key
     }
 
+    /// The vault's file.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
     /// Whether there is a vault already.
     pub fn is_there(&self) -> bool {
         self.file.exists()

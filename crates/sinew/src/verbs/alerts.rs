@@ -10,7 +10,7 @@ pub async fn run(client: &Client, alerts: &Alerts, output: &Output) -> Result<Ex
     let list: AlertList =
         client.get(path::ALERTS, &AlertQuery { all: alerts.all, limit: Some(alerts.limit) }).await?;
     output.answer(&list, || {
-        let mut table = Table::new(&["SINCE", "STATE", "KIND", "SUBJECT", "COUNT", "MESSAGE"]);
+        let mut table = Table::new(&["SINCE", "STATE", "KIND", "SUBJECT", "COUNT", "MESSAGE"]).uncut();
         for one in &list.items {
             let (state, tint) = if one.open { ("open", Tint::Bad) } else { ("over", Tint::Good) };
             table.row([

@@ -34,7 +34,7 @@ pub async fn run(client: &Client, output: &Output) -> Result<Exit, CliError> {
                 (format!("{} {}", one.connector, one.base_url), None),
             ]);
         }
-        table.render(output)
+        table.render(output) + &helps(&list.items)
     });
     Ok(Exit::Ok)
 }
@@ -62,15 +62,44 @@ fn shown(of: &Connection) -> String {
         let at = of.last_failure_at.as_deref().unwrap_or_default();
         lines.push(("last failure", format!("{at} {}: {}", failure.code, failure.message)));
     }
+    lines.extend(help(of).map(|help| ("help", help)));
     if let Some(session) = &of.session {
         let since = session.since.as_ref().map(|since| format!(" since {since}")).unwrap_or_default();
-        lines.push(("session", format!("{}{since}", session.state)));
+        lines.push(("session", format!("{}{since}", state(session.state))));
         lines.extend(session.why.clone().map(|why| ("why", why)));
         lines.extend(session.expires_at.clone().map(|at| ("token ends", at)));
         lines.extend(session.renewing.clone().map(|by| ("renewing", by)));
         lines.extend(session.granted.as_ref().map(|scopes| ("granted", scopes.join(" "))));
     }
     lines.iter().map(|(name, value)| format!("{name:14}{value}")).collect::<Vec<_>>().join("\n")
+}
+
+/// What to do about connections that do not work, one a line.
+fn helps(of: &[Connection]) -> String {
+    let lines = of.iter().filter_map(|one| Some(format!("\n{}: {}", one.name, help(one)?)));
+    lines.collect::<String>()
+}
+
+/// What to do about it, if it does not work.
+fn help(of: &Connection) -> Option<String> {
+    match of.session.as_ref().map(|session| session.state) {
+        Some(SessionState::NotConnected | SessionState::NeedsReconnecting) => {
+            Some(format!("log in with `sinew connect {}`", of.name))
+        }
+        _ if of.credential_failed => {
+            let failure = of.last_failure.as_ref()?;
+            Some(failure.help.clone().unwrap_or_else(|| failure.message.clone()))
+        }
+        _ => None,
+    }
+}
+
+fn state(of: SessionState) -> &'static str {
+    match of {
+        SessionState::Connected => "connected",
+        SessionState::NeedsReconnecting => "needs reconnecting",
+        SessionState::NotConnected => "nobody has logged in yet",
+    }
 }
 
 fn health(of: &Connection) -> (String, Tint) {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use sinew_control_api::{Attempt, AttemptMessage, DeadDetail, DeadPage, DeadStatus, Failure};
 
 use super::runs_text::failure;
-use crate::output::{Output, Table, Tint, one_line};
+use crate::output::{Output, Table, Tint, one_line, whole_line};
 
 /// The list of dead letters.
 pub fn list(page: &DeadPage, output: &Output) -> String {
@@ -84,7 +84,7 @@ fn attempt(text: &mut String, number: usize, of: &Attempt, output: &Output) {
             "  {} {}: {}",
             output.tint(&why.code, Tint::Bad),
             why.reason,
-            one_line(&why.message)
+            whole_line(&why.message)
         );
     }
 }

@@ -32,8 +32,16 @@ const EMPTY: &[(&str, &str)] = files! { "empty": ["README.md"] };
 
 /// Makes a project.
 pub fn run(init: &Init, output: &Output) -> Result<Exit, CliError> {
+    let mut set = String::new();
     let files = match &init.from {
-        Some(from) => from_profile(&profile(from)?, init.login.as_deref())?,
+        Some(from) => {
+            let (entry, login) = (profile(from)?, init.login.as_deref());
+            let needed = sinew_catalog::needed(&entry, login);
+            for (name, about) in &needed {
+                set.push_str(&format!("  export {name}=...  # {about}\n"));
+            }
+            from_profile(&entry, login)?
+        }
         None => template(init.template).map(owned).collect(),
     };
     if let Some((name, _)) = files.iter().find(|(name, _)| init.dir.join(&**name).exists()) {
@@ -48,15 +56,24 @@ pub fn run(init: &Init, output: &Output) -> Result<Exit, CliError> {
     for (name, text) in &files {
         write(&init.dir.join(&**name), text)?;
     }
-    let names: Vec<&str> = files.iter().map(|(name, _)| &**name).collect();
+    let mut names: Vec<&str> = files.iter().map(|(name, _)| &**name).collect();
+    names.sort_unstable();
     output.answer(&json!({ "dir": init.dir.display().to_string(), "files": names }), || {
         let dir = init.dir.display();
-        let go = if init.dir == Path::new(".") { String::new() } else { format!("  cd {dir}\n") };
+        let go =
+            if init.dir == Path::new(".") { String::new() } else { format!("  cd {}\n", quoted(&init.dir)) };
         let plain = init.template == Template::Empty || init.from.is_some();
         let dev = if plain { "sinew dev" } else { "sinew dev --sandbox" };
-        format!("a project in {dir}:\n  {}\n\nnext:\n{go}  sinew validate\n  {dev}", names.join("\n  "))
+        format!("a project in {dir}:\n  {}\n\nnext:\n{go}{set}  sinew validate\n  {dev}", names.join("\n  "))
     });
     Ok(Exit::Ok)
+}
+
+/// A path as a shell takes it for one word.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// A file's path within the project, and what is in it.
@@ -125,6 +142,15 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_is_shown_as_a_shell_takes_it() {
+        for (path, wanted) in
+            [("my/flows-2", "my/flows-2"), ("bad name", "'bad name'"), ("it's", r"'it'\''s'")]
+        {
+            assert_eq!(quoted(Path::new(path)), wanted);
+        }
+    }
+
+    #[test]
     fn every_profile_begins_a_valid_project() {
         for entry in sinew_catalog::all() {
             let entry = entry.unwrap();
@@ -132,7 +158,8 @@ mod tests {
             for (name, text) in from_profile(&entry, None).unwrap() {
                 write(&folder.path().join(name.as_ref()), &text).unwrap();
             }
-            let loaded = Folders::new(&[folder.path().to_owned()], BTreeMap::new()).load();
+            let variables = sinew_catalog::examples(&entry);
+            let loaded = Folders::new(&[folder.path().to_owned()], variables).validate();
             let found = loaded.render(sinew_diag::Style::Plain);
             assert!(loaded.snapshot.is_some() && loaded.findings.is_empty(), "{}\n{found}", entry.name);
         }
@@ -154,7 +181,7 @@ mod tests {
             for (name, text) in template(of) {
                 write(&folder.path().join(on_disk(name)), text).unwrap();
             }
-            let loaded = Folders::new(&[folder.path().to_owned()], BTreeMap::new()).load();
+            let loaded = Folders::new(&[folder.path().to_owned()], BTreeMap::new()).validate();
             let found = loaded.render(sinew_diag::Style::Plain);
             assert!(loaded.snapshot.is_some() && loaded.findings.is_empty(), "{of:?}\n{found}");
         }

@@ -20,13 +20,21 @@ pub fn payload(option: &str, given: Option<&str>) -> Result<Json, CliError> {
         None => match Json::parse(given.as_bytes()) {
             Ok(json) => return Ok(json),
             Err(_) if Path::new(given).is_file() => file(Path::new(given))?,
-            Err(error) => {
-                return Err(CliError::usage(format!("`{given}` is neither JSON nor a file: {error}"))
-                    .help(format!("write `{option} '{{\"id\": 7}}'`, `{option} @FILE`, or `{option} -`")));
-            }
+            Err(error) => return Err(unreadable(option, given, &error.to_string())),
         },
     };
     Json::parse(&bytes).map_err(|e| CliError::usage(format!("the input is no acceptable JSON: {e}")))
+}
+
+/// What begins like JSON was meant as such; all else is taken for a file's name.
+fn unreadable(option: &str, given: &str, error: &str) -> CliError {
+    let message = if given.trim_start().starts_with(['{', '[', '"']) {
+        format!("`{given}` is no acceptable JSON: {error}")
+    } else {
+        format!("there is no file `{given}`, and it is no JSON")
+    };
+    CliError::usage(message)
+        .help(format!("write `{option} '{{\"id\": 7}}'`, `{option} @FILE`, or `{option} -`"))
 }
 
 fn file(path: &Path) -> Result<Vec<u8>, CliError> {
@@ -79,8 +87,11 @@ mod tests {
         }
         assert!(payload("--input", None).unwrap().is_null());
         let error = payload("--payload", Some("{nonsense")).unwrap_err();
-        assert!(error.message.contains("neither JSON nor a file"), "{}", error.message);
+        assert!(error.message.starts_with("`{nonsense` is no acceptable JSON: "), "{}", error.message);
         assert!(error.help.as_ref().unwrap().contains("--payload @FILE"), "{:?}", error.help);
+        let error = payload("--input", Some("nofile.json")).unwrap_err();
+        assert_eq!(error.message, "there is no file `nofile.json`, and it is no JSON");
+        assert!(error.help.as_ref().unwrap().contains("--input '{\"id\": 7}'"), "{:?}", error.help);
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod input;
 mod map;
 mod reload;
 mod restore;
+mod routes;
 mod run;
 mod runs;
 mod runs_text;
@@ -59,6 +60,7 @@ pub fn run(cli: Cli, output: &Output, began: Instant) -> Result<Exit, CliError> 
         Verb::Validate(validate) => validate::run(&validate, output),
         Verb::Import(import) => import::run(&import, output),
         Verb::Connector(verb) => connector::run(verb, &shared, output),
+        Verb::Routes(asked) => routes::run(&asked, output),
         Verb::Serve(options) => serve::run(options, &shared, output, serve::Mode::Serve, began),
         Verb::Dev(dev) => serve::run(dev.serve, &shared, output, serve::Mode::Dev, began),
         Verb::Run(run) => waiting(run::run(&client()?, run, output))?,

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use sinew_control_api::{Attempt, EntryKind, Failure, RunDetail, RunEntry, RunPage, RunStatus};
 use sinew_stdx::Json;
 
-use crate::output::{Output, Table, Tint, one_line};
+use crate::output::{Output, Table, Tint, one_line, whole_line};
 
 /// The list of runs.
 pub fn list(page: &RunPage, output: &Output) -> String {
@@ -72,7 +72,8 @@ pub fn entry(of: &RunEntry, output: &Output) -> String {
         );
     let step =
         of.step.as_ref().map(|step| format!("{}: ", output.tint(step, Tint::Strong))).unwrap_or_default();
-    let said = one_line(&of.text);
+    // What failed says how to mend it.
+    let said = if of.failure.is_some() { whole_line(&of.text) } else { one_line(&of.text) };
     let said = if bad { output.tint(&said, Tint::Bad) } else { said };
     let value = of.value.as_ref().map(|value| format!(" {}", output.tint(&value_shown(value), Tint::Faint)));
     let value =
@@ -103,9 +104,10 @@ fn one_attempt(of: &Attempt) -> String {
 
 /// A failure with its help.
 pub fn failure(of: &Failure, output: &Output) -> String {
-    let mut text = format!("{} {}: {}\n", output.tint(&of.code, Tint::Bad), of.reason, one_line(&of.message));
+    let mut text =
+        format!("{} {}: {}\n", output.tint(&of.code, Tint::Bad), of.reason, whole_line(&of.message));
     if let Some(help) = &of.help {
-        let _ = writeln!(text, "  help: {}", one_line(help));
+        let _ = writeln!(text, "  help: {}", whole_line(help));
     }
     text
 }

@@ -32,10 +32,12 @@ pub fn run(verb: SandboxVerb, to: &OutputArg, output: &Output) -> Result<Exit, C
         webhook_targets: given.webhook.iter().map(target).collect(),
         ..SandboxOptions::default()
     };
-    let sandbox = Sandbox::start(options).map_err(|e| not_started(&e))?;
+    let sandbox = Sandbox::start(options)
+        .map_err(|e| not_started(&e).help("choose another address with `--listen`"))?;
     let url = sandbox.url();
-    output.answer(&json!({ "ready": true, "url": url }), || {
-        format!("simulated vendors at {url} (crm, billing, enrich, shop, warehouse, chat, hr, idp, market); control at {url}/_control")
+    let vendors = sandbox.vendors();
+    output.answer(&json!({ "ready": true, "url": url, "vendors": vendors }), || {
+        format!("simulated vendors at {url} ({}); control at {url}/_control", vendors.join(", "))
     });
     waiting(crate::serve::asked_to_stop())?;
     sandbox.stop();

@@ -46,9 +46,23 @@ fn verdict(of: &ScopeAdvice) -> (String, Tint) {
     }
     match (of.source, of.spare.is_empty(), of.silent.is_empty()) {
         (GrantSource::Unknown, ..) => ("its credential names no scopes".to_owned(), Tint::Faint),
+        _ if is_unknown(of) => (nothing_known(of).to_owned(), Tint::Faint),
         (_, true, _) => ("as it should be".to_owned(), Tint::Good),
         (_, false, true) => ("ask for less".to_owned(), Tint::Odd),
         (_, false, false) => ("perhaps less: some operations say nothing of scopes".to_owned(), Tint::Odd),
+    }
+}
+
+/// Whether nothing is known of what it is used for, as far as scopes go.
+fn is_unknown(of: &ScopeAdvice) -> bool {
+    of.needed.is_empty() && of.lacking.is_empty()
+}
+
+fn nothing_known(of: &ScopeAdvice) -> &'static str {
+    if of.silent.is_empty() {
+        "nothing is known yet: no flow uses it"
+    } else {
+        "nothing is known yet: what uses it says nothing of scopes"
     }
 }
 
@@ -67,7 +81,8 @@ fn shown(of: &ScopeAdvice) -> String {
         let sets: Vec<_> = one.any_of.iter().map(|set| set.join(" ")).collect();
         format!("lacking       {} for {} by {}", sets.join(", or "), one.operation, one.by)
     }));
-    lines.push(format!("spare         {}", words(&of.spare)));
+    let spare = if is_unknown(of) { nothing_known(of).to_owned() } else { words(&of.spare) };
+    lines.push(format!("spare         {spare}"));
     if !of.silent.is_empty() {
         lines.push(format!(
             "not known     {}: the connector does not say which scopes these need (`scopes:` in its operations or corrections)",

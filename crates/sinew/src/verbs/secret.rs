@@ -6,7 +6,7 @@ use sinew_model::SecretRef;
 use sinew_vault::{Secret, SecretView, Vault};
 use zeroize::Zeroizing;
 
-use super::vault::opened;
+use super::vault::{existing, opened};
 use crate::cli;
 use crate::error::{CliError, Exit};
 use crate::output::{Output, Table, Tint, counted};
@@ -31,19 +31,19 @@ pub async fn run(verb: cli::Secret, shared: &cli::Shared, output: &Output) -> Re
         }
         cli::Secret::Promote { name, overlap, place } => {
             let name = name_of(&name)?;
-            let number = opened(shared, &place, output).await?.promote(&name, overlap).await?;
+            let number = existing(shared, &place).await?.promote(&name, overlap).await?;
             told(output, &name, number, "current");
         }
-        cli::Secret::List { place } => list(&*opened(shared, &place, output).await?, output).await?,
+        cli::Secret::List { place } => list(&*existing(shared, &place).await?, output).await?,
         cli::Secret::Show { name, place } => {
             let name = name_of(&name)?;
-            let found = opened(shared, &place, output).await?.secret(&name).await?;
+            let found = existing(shared, &place).await?.secret(&name).await?;
             let found = found.ok_or_else(|| sinew_vault::VaultError::NoSecret(name.path().to_owned()))?;
             output.answer(&json(&found), || versions(&found, output));
         }
         cli::Secret::Remove { name, number: version, yes, place } => {
             let name = name_of(&name)?;
-            let vault = opened(shared, &place, output).await?;
+            let vault = existing(shared, &place).await?;
             let what = version.map_or_else(|| format!("`{name}`"), |n| format!("version {n} of `{name}`"));
             output.confirm(&format!("Remove {what}?"), yes)?;
             match version {

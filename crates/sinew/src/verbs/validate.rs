@@ -9,12 +9,14 @@ use crate::project::{Folders, Loaded};
 /// Reports everything that is wrong with a project.
 pub fn run(validate: &Validate, output: &Output) -> Result<Exit, CliError> {
     let environment = Environment::of_process(&validate.env_file)?;
-    let loaded = Folders::new(&validate.projects, environment.variables()).load();
+    let loaded = Folders::new(&validate.projects, environment.variables()).validate();
     if output.is_json() {
         output.json(&json!({
             "valid": loaded.snapshot.is_some(),
             "flows": loaded.snapshot.as_ref().map_or(0, |s| s.flows.len()),
             "connections": loaded.snapshot.as_ref().map_or(0, |s| s.connections.len()),
+            "connectors": loaded.snapshot.as_ref().map_or(0, |s| s.connectors.len()),
+            "channels": loaded.snapshot.as_ref().map_or(0, |s| s.channels.len()),
             "findings": sinew_control::findings(&loaded.findings),
         }));
     } else {
@@ -32,10 +34,11 @@ fn summary(loaded: &Loaded, output: &Output) -> String {
     let warned = if warnings > 0 { format!(", {}", counted(warnings, "warning")) } else { String::new() };
     match &loaded.snapshot {
         Some(snapshot) => format!(
-            "{}: {}, {}, {}{warned}",
+            "{}: {}, {}, {}, {}{warned}",
             output.tint("valid", Tint::Good),
             counted(snapshot.flows.len(), "flow"),
             counted(snapshot.connections.len(), "connection"),
+            counted(snapshot.connectors.len(), "connector"),
             counted(snapshot.channels.len(), "alert channel"),
         ),
         None => format!("{}: {}{warned}", output.tint("not valid", Tint::Bad), counted(errors, "error")),

@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use serde_json::json;
-use sinew_diag::codes::vault as codes;
+use sinew_diag::codes::{control, vault as codes};
 use sinew_vault::{KeyId, KeySource as _, Vault, VaultStatus};
 
 use crate::cli;
@@ -15,16 +15,39 @@ use crate::vault::Place;
 pub async fn run(verb: cli::Vault, shared: &cli::Shared, output: &Output) -> Result<Exit, CliError> {
     match verb {
         cli::Vault::Status { place } => {
-            let status = opened(shared, &place, output).await?.status().await?;
+            let status = existing(shared, &place).await?.status().await?;
             output.answer(&json(&status), || shown(&status));
         }
-        cli::Vault::Rotate { to, forget, place } => {
+        cli::Vault::Rotate { to, forget, yes, place } => {
             let own = place_of(shared, &place)?;
-            let vault = own.open().await?.vault;
+            let vault = open_existing(&own).await?;
+            let forget = forget && own.own_key().path().exists();
+            if forget {
+                let file = own.own_key().path().display();
+                let question =
+                    format!("Drop the old keys of {file}? Backups made before cannot be opened any more.");
+                output.confirm(&question, yes)?;
+            }
             rotate(&vault, &own, to, forget, output).await?;
         }
     }
     Ok(Exit::Ok)
+}
+
+/// The vault that the command line means, for those who only ask: a question makes none.
+pub async fn existing(shared: &cli::Shared, place: &cli::VaultPlace) -> Result<Arc<Vault>, CliError> {
+    open_existing(&place_of(shared, place)?).await
+}
+
+async fn open_existing(place: &Place) -> Result<Arc<Vault>, CliError> {
+    if !place.is_there() {
+        let message = format!("there is no vault at {}", place.file().display());
+        return Err(CliError::new(Exit::Machine, control::FILE_FAILED, message).help(
+            "name the data folder with `--data`, or the vault with `--vault`; `sinew secret set NAME` makes one, and so \
+             does the first start of a server",
+        ));
+    }
+    Ok(place.open().await?.vault)
 }
 
 fn place_of(shared: &cli::Shared, place: &cli::VaultPlace) -> Result<Place, CliError> {
@@ -58,11 +81,13 @@ async fn rotate(
         // One that was interrupted comes first.
         None if !before.retiring.is_empty() => before.current.clone(),
         None if before.newest != before.current => before.newest.clone(),
+        // It was rotated before: only the old keys are left over.
+        None if forget && has_old_keys(place) => before.current.clone(),
         None => fresh_key(place, &before)?,
     };
     let rotated = vault.rotate(&to).await?;
     let forgotten = match KeyId::new(&to) {
-        Some(id) if forget && place.own_key().path().exists() => place
+        Some(id) if forget => place
             .own_key()
             .keep_only(&id)
             .map_err(|e| CliError::new(Exit::Machine, e.code(), e.to_string()))?,
@@ -78,6 +103,10 @@ async fn rotate(
         format!("everything is sealed under `{to}` ({} data keys wrapped again).\n{old}", rotated.rewrapped)
     });
     Ok(())
+}
+
+fn has_old_keys(place: &Place) -> bool {
+    place.own_key().keys().is_ok_and(|keys| keys.len() > 1)
 }
 
 /// A new key in the file that is Sinew's own, if that is where the key in use stands.

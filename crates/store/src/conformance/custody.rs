@@ -1,6 +1,6 @@
 //! The suite for what a vault keeps.
 //!
-//! ```ignore
+//! ```text
 //! sinew_store::custody_tests!(MyPlace::new());
 //! ```
 

@@ -1,6 +1,6 @@
 //! The suite that defines the traits: every backend runs it in its tests.
 //!
-//! ```ignore
+//! ```text
 //! sinew_store::conformance_tests!(MyPlace::new());
 //! ```
 //!

@@ -31,6 +31,7 @@ const SAID_MAX: u64 = 8 * 1024 * 1024;
 const LISTS_MAX: usize = 10_000;
 
 /// Files of a bucket under one log-in.
+#[expect(clippy::needless_pass_by_value, reason = "all transports are opened alike")]
 pub(super) fn open(place: Place, options: &ClientOptions) -> Result<Arc<dyn Client>, NotOpened> {
     let http = HttpClient::new(crate::ClientOptions {
         egress: options.egress.clone(),

@@ -4,9 +4,10 @@ use serde_json::json;
 use sinew_call::{
     Attempted, CallRequest, Caller, CallerOptions, NothingRecorded, Preview, SystemClock, Trust, preview,
 };
-use sinew_diag::codes::config;
+use sinew_diag::codes::{call, config};
 use sinew_model::{
-    Connection, Effect, Failure, Operation, Principal, PrincipalKind, Priority, Snapshot, Trace,
+    Access, Connection, ConnectionName, Effect, Failure, Operation, Principal, PrincipalKind, Priority,
+    Snapshot, Trace, did_you_mean,
 };
 use sinew_vault::session::SessionKeeper;
 use sinew_vault::{SecretSource, VaultSecrets};
@@ -21,11 +22,15 @@ use crate::verbs::{input, waiting};
 
 /// Calls an operation once, through the same stages as every call of a flow.
 pub fn run(attempt: &ConnectorTry, shared: &Shared, output: &Output) -> Result<Exit, CliError> {
-    let (snapshot, environment) = super::load(&attempt.project, output)?;
+    let environment = Environment::of_process(&attempt.project.env_file)?;
+    let environment = if attempt.sandbox { environment.in_sandbox() } else { environment };
+    let (snapshot, environment) = super::load_with(&attempt.project, environment, output)?;
     let (connection, operation) = called(&snapshot, &attempt.call)?;
     let payload = input::payload("--input", attempt.input.as_deref())?;
     if attempt.dry_run {
-        show(&preview(&connection, &operation, &payload).map_err(failed)?, output);
+        let planned = preview(&connection, &operation, &payload).map_err(failed)?;
+        let refused = connection.access == Access::Read && operation.effect != Effect::Read;
+        show(&planned, refused.then(|| refusal(&connection, &operation)).as_deref(), output);
         return Ok(Exit::Ok);
     }
     if operation.effect != Effect::Read {
@@ -37,12 +42,13 @@ pub fn run(attempt: &ConnectorTry, shared: &Shared, output: &Output) -> Result<E
     let seed = chance();
     let (further, sessions) = waiting(kept(attempt, shared, &environment))??;
     let calling = CallerOptions {
-        secrets: environment.secrets(attempt.secrets.as_deref(), further, false),
+        secrets: environment.secrets(attempt.secrets.as_deref(), further, attempt.sandbox),
         recorder: Arc::new(NothingRecorded),
         clock: Arc::new(SystemClock),
         seed,
         trust: Trust::default(),
     };
+    let for_sandbox = !attempt.sandbox && is_for_sandbox(&connection);
     let request = CallRequest {
         connection,
         operation,
@@ -59,7 +65,21 @@ pub fn run(attempt: &ConnectorTry, shared: &Shared, output: &Output) -> Result<E
         deadline: None,
         purpose: "sinew connector try".into(),
     };
-    tell(waiting(Caller::with_sessions(calling, sessions).attempt(&request))?, output)
+    let told = tell(waiting(Caller::with_sessions(calling, sessions).attempt(&request))?, output);
+    told.map_err(|error| if for_sandbox { of_sandbox(error) } else { error })
+}
+
+/// Whether it is a connection with a system that the sandbox simulates.
+fn is_for_sandbox(connection: &Connection) -> bool {
+    connection.auth.secrets().into_iter().any(Environment::is_of_sandbox)
+}
+
+/// Only the server that runs the sandbox was told its secrets.
+fn of_sandbox(error: CliError) -> CliError {
+    if error.code != call::SECRET_UNAVAILABLE.as_str() {
+        return error;
+    }
+    error.help("with `--sandbox` the secrets of the vendors that `sinew dev --sandbox` runs are known")
 }
 
 /// The connection and the operation that a call names.
@@ -69,15 +89,16 @@ fn called(snapshot: &Snapshot, call: &str) -> Result<(Arc<Connection>, Arc<Opera
         return Err(CliError::usage(format!("`{call}` is no call")).help(help));
     };
     let Some(connection) = snapshot.connections.get(connection) else {
-        let names: Vec<_> = snapshot.connections.keys().map(ToString::to_string).collect();
-        let message = format!("no connection `{connection}`");
+        let names = snapshot.connections.keys().map(ConnectionName::as_str);
+        let help = did_you_mean(connection, names);
+        let message = format!("there is no connection `{connection}`");
         return Err(CliError::new(Exit::Usage, config::UNKNOWN_CONNECTION, message)
-            .help(format!("there are {}", names.join(", "))));
+            .help(help.unwrap_or_else(|| "the project has no connections".to_owned())));
     };
     let Some(operation) = connection.connector.operations.get(operation) else {
         let message = format!("`{}` has no operation `{operation}`", connection.connector.id);
         return Err(CliError::new(Exit::Usage, config::UNKNOWN_OPERATION, message)
-            .help(format!("`sinew connector show {}` lists them", connection.connector.id)));
+            .help(super::instead(&connection.connector, operation)));
     };
     Ok((Arc::clone(connection), operation))
 }
@@ -132,14 +153,23 @@ fn failed(failure: Failure) -> CliError {
     error
 }
 
-/// What would go out.
-fn show(preview: &Preview, output: &Output) {
+/// What a call would be refused with.
+fn refusal(connection: &Connection, operation: &Operation) -> String {
+    format!(
+        "it would be refused: `{}` changes something, and the connection `{}` has `access: read`",
+        operation.id, connection.name
+    )
+}
+
+/// What would go out, unless it would be refused.
+fn show(preview: &Preview, refused: Option<&str>, output: &Output) {
+    let refusal = refused.map(|why| format!("\n\n{}", output.tint(why, Tint::Bad))).unwrap_or_default();
     let request = match preview {
         Preview::Http(request) => request,
         Preview::Ask(ask) => {
             let body = ask.body.as_deref().unwrap_or_default();
-            output.answer(&json!({ "request": ask.line, "body": body }), || {
-                format!("{}\n\n{body}", output.tint(&ask.line, Tint::Strong))
+            output.answer(&json!({ "request": ask.line, "body": body, "refused": refused }), || {
+                format!("{}\n\n{body}{refusal}", output.tint(&ask.line, Tint::Strong))
             });
             return;
         }
@@ -151,8 +181,9 @@ fn show(preview: &Preview, output: &Output) {
         .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
         .collect();
     let body = String::from_utf8_lossy(request.body());
-    output.answer(&json!({ "request": line, "headers": headers, "body": body }), || {
+    let whole = json!({ "request": line, "headers": headers, "body": body, "refused": refused });
+    output.answer(&whole, || {
         let headers: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
-        format!("{}\n{}\n\n{body}", output.tint(&line, Tint::Strong), headers.join("\n"))
+        format!("{}\n{}\n\n{body}{refusal}", output.tint(&line, Tint::Strong), headers.join("\n"))
     });
 }

@@ -1,4 +1,4 @@
-use std::fmt::Write as _;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -6,81 +6,164 @@ use serde_json::json;
 use sinew_contract::Schema;
 use sinew_contract::diff::{Change, Direction, Severity, changes};
 use sinew_diag::codes::config;
-use sinew_model::{Description, DescriptionKind, Operation, Operations};
+use sinew_model::{ConnectorId, Description, DescriptionKind, Operation, Operations, Snapshot};
 
 use crate::cli::ConnectorDiff;
 use crate::error::{CliError, Exit};
-use crate::output::{Output, Tint, counted};
+use crate::output::Output;
+
+use super::diff_text;
 
 /// What changed in one operation.
-struct Changed {
-    operation: String,
-    changes: Vec<Change>,
+pub(super) struct Changed {
+    pub(super) operation: String,
+    pub(super) changes: Vec<Altered>,
+    /// The flows of the project that call it.
+    pub(super) called_by: Vec<String>,
+}
+
+/// One change of an operation.
+pub(super) struct Altered {
+    /// Of what it takes or answers, if it is one of these.
+    pub(super) part: Option<&'static str>,
+    pub(super) change: Change,
+}
+
+impl Altered {
+    /// Of the operation as a whole.
+    fn whole(message: impl Into<String>, severity: Severity) -> Self {
+        Self {
+            part: None,
+            change: Change { at: String::new(), shared: None, message: message.into(), severity },
+        }
+    }
+
+    /// The value that changed, from the operation's `input` or `answer`.
+    pub(super) fn at(&self) -> String {
+        match (self.part, self.change.at.as_str()) {
+            (None, at) => at.to_owned(),
+            (Some(part), "") => part.to_owned(),
+            (Some(part), at) => format!("{part}.{at}"),
+        }
+    }
 }
 
 /// Says what changed between two versions. Ends with 1 if something breaks.
 pub fn run(diff: &ConnectorDiff, output: &Output) -> Result<Exit, CliError> {
-    let (old, new) = (operations(&diff.old, diff, output)?, operations(&diff.new, diff, output)?);
-    let mut changed = compare(&old, &new);
+    let (old, new, snapshot) = sides(diff, output)?;
+    let mut changed = compare(&old.operations, &new.operations);
     if diff.hurting {
         for of in &mut changed {
-            of.changes.retain(|change| change.severity > Severity::Harmless);
+            of.changes.retain(|of| of.change.severity > Severity::Harmless);
         }
         changed.retain(|of| !of.changes.is_empty());
     }
+    if let Some(snapshot) = &snapshot {
+        let callers = callers(snapshot, &[old.connector, new.connector]);
+        for of in &mut changed {
+            of.called_by = callers.get(&of.operation).into_iter().flatten().cloned().collect();
+        }
+    }
     let count = |severity: Severity| {
-        changed.iter().flat_map(|of| &of.changes).filter(|change| change.severity == severity).count()
+        changed.iter().flat_map(|of| &of.changes).filter(|of| of.change.severity == severity).count()
     };
-    let [breaking, doubtful, harmless] =
-        [Severity::Breaking, Severity::Doubtful, Severity::Harmless].map(count);
+    let counts = [Severity::Breaking, Severity::Doubtful, Severity::Harmless].map(count);
+    let [breaking, doubtful, harmless] = counts;
     let items: Vec<_> = changed
         .iter()
         .flat_map(|of| {
-            of.changes.iter().map(|change| {
+            of.changes.iter().map(|altered| {
+                let change = &altered.change;
                 json!({
-                    "operation": of.operation, "at": change.at, "change": change.message,
-                    "severity": change.severity.as_str(),
+                    "operation": of.operation, "at": altered.at(), "shared": change.shared,
+                    "change": change.message, "severity": change.severity.as_str(), "called_by": of.called_by,
                 })
             })
         })
         .collect();
     let whole = json!({ "breaking": breaking, "doubtful": doubtful, "harmless": harmless, "changes": items });
-    output.answer(&whole, || {
-        let mut text = String::new();
-        for of in &changed {
-            text.push_str(&output.tint(&of.operation, Tint::Strong));
-            text.push('\n');
-            for change in &of.changes {
-                let (word, tint) = match change.severity {
-                    Severity::Breaking => ("breaking", Tint::Bad),
-                    Severity::Doubtful => ("doubtful", Tint::Odd),
-                    Severity::Harmless => ("harmless", Tint::Faint),
-                };
-                let at = if change.at.is_empty() { String::new() } else { format!("{} ", change.at) };
-                let _ = writeln!(text, "  {}  {at}{}", output.tint(word, tint), change.message);
-            }
-        }
-        let all = counted(items.len(), "change");
-        let _ = write!(text, "{all}: {breaking} breaking, {doubtful} doubtful, {harmless} harmless");
-        text
-    });
+    output.answer(&whole, || diff_text::told(&changed, counts, output));
     Ok(if breaking > 0 { Exit::Failed } else { Exit::Ok })
 }
 
-/// The operations of a connector of the project, or of a description's file.
-fn operations(named: &str, diff: &ConnectorDiff, output: &Output) -> Result<Operations, CliError> {
-    let path = Path::new(named);
-    if !path.is_file() {
-        let (snapshot, _) = super::load(&diff.project, output)?;
-        return Ok(super::find(&snapshot, named)?.operations.clone());
+/// One of the two that are compared.
+struct Side {
+    operations: Operations,
+    /// The connector of the project that it is; a file is none.
+    connector: Option<ConnectorId>,
+}
+
+/// Both sides, and the project if one of them is of it. A description's file is compared with what the connector takes over
+/// from its own: of what its author wrote beside that, the file cannot say anything.
+fn sides(diff: &ConnectorDiff, output: &Output) -> Result<(Side, Side, Option<Snapshot>), CliError> {
+    let names = [&diff.old, &diff.new];
+    let is_file = names.map(|name| Path::new(name).is_file());
+    for (name, _) in names.iter().zip(is_file).filter(|(_, is_file)| !is_file) {
+        // Without a version no connector is called like this.
+        if !name.contains('@') && name.contains(['.', '/', '\\']) {
+            return Err(CliError::usage(format!(
+                "there is no file `{name}`, and no connector can be called so"
+            ))
+            .help("give a connector of the project (`name@version`), or the file of a description"));
+        }
     }
+    if is_file == [true, true] {
+        return Ok((of_file(&diff.old)?, of_file(&diff.new)?, None));
+    }
+    let (snapshot, _) = super::load(&diff.project, output)?;
+    let side = |name: &str, is_file: bool, other_is_file: bool| {
+        if is_file { of_file(name) } else { of_project(&snapshot, name, other_is_file) }
+    };
+    let old = side(&diff.old, is_file[0], is_file[1])?;
+    let new = side(&diff.new, is_file[1], is_file[0])?;
+    Ok((old, new, Some(snapshot)))
+}
+
+/// A connector of the project: all of it, or what it takes over from its description.
+fn of_project(snapshot: &Snapshot, name: &str, described: bool) -> Result<Side, CliError> {
+    let connector = super::find(snapshot, name).map_err(|mut error| {
+        error.message.push_str(", and there is no such file");
+        error
+    })?;
+    let operations = if described {
+        let Some(description) = connector.operations.description() else {
+            let id = &connector.id;
+            let message =
+                format!("`{id}` has no description to compare with: its operations are written by hand");
+            let help = format!("`sinew import openapi FILE --name {id} --replace` gives it one");
+            return Err(CliError::usage(message).help(help));
+        };
+        Operations::new(BTreeMap::new(), Some(Arc::clone(description)))
+    } else {
+        connector.operations.clone()
+    };
+    Ok(Side { operations, connector: Some(connector.id.clone()) })
+}
+
+fn of_file(named: &str) -> Result<Side, CliError> {
+    let path = Path::new(named);
     let folder = path.parent().unwrap_or(Path::new("."));
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let content = std::fs::read(path).map_err(|e| CliError::file(path, &e))?;
     let open = |name: &str| std::fs::read(folder.join(name)).map_err(|e| e.to_string());
-    let content = open(&name).map_err(|error| CliError::new(Exit::Failed, config::DESCRIPTION, error))?;
     let description = Description::open(DescriptionKind::of_file(&name, &content), &name, &open)
         .map_err(|error| CliError::new(Exit::Failed, config::DESCRIPTION, error.to_string()))?;
-    Ok(Operations::new(std::collections::BTreeMap::new(), Some(Arc::new(description))))
+    let operations = Operations::new(BTreeMap::new(), Some(Arc::new(description)));
+    Ok(Side { operations, connector: None })
+}
+
+/// The flows that call each operation of these connectors.
+fn callers(snapshot: &Snapshot, of: &[Option<ConnectorId>; 2]) -> BTreeMap<String, BTreeSet<String>> {
+    let mut callers: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let connections = snapshot.connections.values();
+    for connection in connections.filter(|one| of.iter().flatten().any(|id| *id == one.connector.id)) {
+        for called in snapshot.uses(connection) {
+            // `flow lead-intake, step enrich`
+            let flow = called.by.split(',').next().unwrap_or_default().to_owned();
+            callers.entry(called.operation.to_string()).or_default().insert(flow);
+        }
+    }
+    callers
 }
 
 fn compare(old: &Operations, new: &Operations) -> Vec<Changed> {
@@ -88,8 +171,7 @@ fn compare(old: &Operations, new: &Operations) -> Vec<Changed> {
     let mut ids: Vec<_> = before.iter().chain(&after).collect();
     ids.sort();
     ids.dedup();
-    let whole =
-        |message: &str, severity| vec![Change { at: String::new(), message: message.to_owned(), severity }];
+    let whole = |message: &str, severity| vec![Altered::whole(message, severity)];
     let mut all = Vec::new();
     for id in ids {
         let found = match (old.get(id.as_str()), new.get(id.as_str())) {
@@ -99,15 +181,15 @@ fn compare(old: &Operations, new: &Operations) -> Vec<Changed> {
             (None, None) => continue,
         };
         if !found.is_empty() {
-            all.push(Changed { operation: id.to_string(), changes: found });
+            all.push(Changed { operation: id.to_string(), changes: found, called_by: Vec::new() });
         }
     }
     all
 }
 
-fn operation(old: &Operation, new: &Operation) -> Vec<Change> {
+fn operation(old: &Operation, new: &Operation) -> Vec<Altered> {
     let mut found = Vec::new();
-    let mut tell = |message: String, severity| found.push(Change { at: String::new(), message, severity });
+    let mut tell = |message: String, severity| found.push(Altered::whole(message, severity));
     let call = |of: &Operation| of.binding.reached().into_owned();
     if call(old) != call(new) {
         tell(format!("was `{}`, is `{}`", call(old), call(new)), Severity::Doubtful);
@@ -131,10 +213,7 @@ fn operation(old: &Operation, new: &Operation) -> Vec<Change> {
     ] {
         let source = |of: &Option<Schema>| of.as_ref().map_or(json!(true), |schema| schema.source().clone());
         let below = changes(&source(before), &source(after), direction);
-        found.extend(below.into_iter().map(|change| Change {
-            at: if change.at.is_empty() { what.to_owned() } else { format!("{what}.{}", change.at) },
-            ..change
-        }));
+        found.extend(below.into_iter().map(|change| Altered { part: Some(what), change }));
     }
     found
 }

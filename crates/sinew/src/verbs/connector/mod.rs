@@ -2,13 +2,14 @@
 
 mod attempt;
 mod diff;
+mod diff_text;
 mod list;
 mod show;
 
 use std::sync::Arc;
 
 use sinew_diag::codes::control;
-use sinew_model::{Connector, Snapshot};
+use sinew_model::{Connector, Snapshot, closest};
 
 use crate::cli::{ConnectorVerb, InProject, Shared};
 use crate::environment::Environment;
@@ -27,8 +28,15 @@ pub fn run(verb: ConnectorVerb, shared: &Shared, output: &Output) -> Result<Exit
 }
 
 /// The project, which must be valid.
-fn load(project: &InProject, output: &Output) -> Result<(Snapshot, Environment), CliError> {
-    let environment = Environment::of_process(&project.env_file)?;
+pub(super) fn load(project: &InProject, output: &Output) -> Result<(Snapshot, Environment), CliError> {
+    load_with(project, Environment::of_process(&project.env_file)?, output)
+}
+
+fn load_with(
+    project: &InProject,
+    environment: Environment,
+    output: &Output,
+) -> Result<(Snapshot, Environment), CliError> {
     let loaded = Folders::new(&project.project, environment.variables()).load();
     let exit = loaded.exit();
     let Some(snapshot) = loaded.snapshot else {
@@ -53,5 +61,26 @@ fn find(snapshot: &Snapshot, name: &str) -> Result<Arc<Connector>, CliError> {
     } else {
         format!("the project has no connector `{name}`")
     };
-    Err(CliError::usage(message).help(format!("there are {}", names.join(", "))))
+    let bare = names.iter().map(|id| id.split('@').next().unwrap_or(id));
+    let help = match closest(name, names.iter().map(String::as_str).chain(bare)) {
+        Some(likely) if !is_there => format!("did you mean `{likely}`?"),
+        _ if names.is_empty() => "`sinew import` makes one of what a vendor publishes".to_owned(),
+        _ => format!("there are {}", names.join(", ")),
+    };
+    Err(CliError::usage(message).help(help))
+}
+
+/// What to say of an operation that a connector does not have.
+fn instead(connector: &Connector, id: &str) -> String {
+    let ids: Vec<String> = connector.operations.ids().iter().map(ToString::to_string).collect();
+    let wanted = id.to_lowercase();
+    let alike: Vec<&str> =
+        ids.iter().map(String::as_str).filter(|of| of.to_lowercase().contains(&wanted)).take(8).collect();
+    match closest(id, ids.iter().map(String::as_str)) {
+        Some(likely) => format!("did you mean `{likely}`?"),
+        None if alike.is_empty() => {
+            format!("`sinew connector show {}` lists all {}", connector.id, ids.len())
+        }
+        None => format!("there are {}", alike.join(", ")),
+    }
 }

@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 use sinew_contract::{Schema, example_of};
-use sinew_model::{BodyKind, Connector, Effect, Idempotency, Listed, Operation};
+use sinew_model::{BodyKind, Connector, Effect, Idempotency, Listed, Operation, ParameterLocation};
 
 use crate::cli::ConnectorShow;
 use crate::error::{CliError, Exit};
@@ -25,7 +25,10 @@ pub fn run(show: &ConnectorShow, output: &Output) -> Result<Exit, CliError> {
     let Some(operation) = connector.operations.get(id) else {
         return Err(unknown(&connector, id));
     };
-    let example = operation.input.as_ref().and_then(example_of);
+    let example = match &operation.input {
+        Some(schema) => example_of(schema),
+        None => Some(begun(&operation)),
+    };
     output.answer(&as_json(&connector, &operation, example.as_ref()), || {
         let called = snapshot.connections.values().find(|of| of.connector.id == connector.id);
         let connection = called.map_or("CONNECTION", |of| of.name.as_str());
@@ -116,16 +119,7 @@ fn list(connector: &Connector, find: Option<&str>, output: &Output) {
 }
 
 fn unknown(connector: &Connector, id: &str) -> CliError {
-    let ids: Vec<String> = connector.operations.ids().iter().map(ToString::to_string).collect();
-    let wanted = id.to_lowercase();
-    let alike: Vec<&str> =
-        ids.iter().map(String::as_str).filter(|of| of.to_lowercase().contains(&wanted)).take(8).collect();
-    let help = if alike.is_empty() {
-        format!("`sinew connector show {}` lists all {}", connector.id, ids.len())
-    } else {
-        format!("there are {}", alike.join(", "))
-    };
-    CliError::usage(format!("`{}` has no operation `{id}`", connector.id)).help(help)
+    CliError::usage(format!("`{}` has no operation `{id}`", connector.id)).help(super::instead(connector, id))
 }
 
 fn word(effect: Effect) -> &'static str {
@@ -199,6 +193,9 @@ fn as_text(operation: &Operation, connection: &str, example: Option<&Value>, out
     for (what, schema) in [("input", &operation.input), ("answer", &operation.output)] {
         let Some(schema) = schema else {
             let _ = writeln!(text, "\n{what}: not described");
+            if what == "input" {
+                parameters(&mut text, operation, output);
+            }
             continue;
         };
         let _ = writeln!(text, "\n{what}:");
@@ -210,8 +207,11 @@ fn as_text(operation: &Operation, connection: &str, example: Option<&Value>, out
         text.push_str("      with:\n");
         let required =
             operation.input.as_ref().and_then(|of| of.source().get("required")).and_then(Value::as_array);
-        let is_required =
-            |name: &str| required.is_some_and(|list| list.iter().any(|of| of.as_str() == Some(name)));
+        // Of an input that is not described there is nothing else.
+        let is_required = |name: &str| {
+            operation.input.is_none()
+                || required.is_some_and(|list| list.iter().any(|of| of.as_str() == Some(name)))
+        };
         // What must be given, and if nothing must, a few fields to begin with.
         let needed: Vec<_> = fields.iter().filter(|(name, _)| is_required(name)).collect();
         let shown = if needed.is_empty() { fields.iter().take(FIELDS_TO_BEGIN).collect() } else { needed };
@@ -220,6 +220,35 @@ fn as_text(operation: &Operation, connection: &str, example: Option<&Value>, out
         }
     }
     text
+}
+
+/// The beginning of an input that nobody describes: what a call cannot be formed without.
+fn begun(operation: &Operation) -> Value {
+    operation.binding.required().into_iter().map(|name| (name.to_owned(), json!("..."))).collect()
+}
+
+/// What is known of an input that nobody describes: what stands in the request's line and head, or what must be there.
+fn parameters(text: &mut String, operation: &Operation, output: &Output) {
+    let mut line = |name: &str, about: &str| {
+        let _ = writeln!(text, "  {}: {about}", output.tint(name, Tint::Strong));
+    };
+    let Some(http) = operation.binding.as_http() else {
+        operation.binding.required().into_iter().for_each(|name| line(name, "anything (required)"));
+        return;
+    };
+    for parameter in &http.parameters {
+        let place = match parameter.location {
+            ParameterLocation::Path => "in the path",
+            ParameterLocation::Query => "in the query",
+            ParameterLocation::Header => "in a header",
+            ParameterLocation::Cookie => "in a cookie",
+        };
+        let need = if parameter.required { " (required)" } else { "" };
+        line(&parameter.field, &format!("{place}{need}"));
+    }
+    if http.body != BodyKind::None {
+        text.push_str("  and the fields of the body\n");
+    }
 }
 
 /// A value as it stands under `with:`, where texts are expressions.
@@ -242,6 +271,11 @@ fn fields(text: &mut String, root: &Value, schema: &Value, depth: usize, output:
         let _ = writeln!(text, "{indent}{}", kind(root, schema));
         return;
     };
+    if properties.is_empty() {
+        let is_open = schema.get("additionalProperties").is_some_and(|of| *of != Value::Bool(false));
+        let _ = writeln!(text, "{indent}{}", if is_open { "any fields" } else { "nothing" });
+        return;
+    }
     let required = |name: &str| {
         let list = schema.get("required").and_then(Value::as_array);
         list.is_some_and(|list| list.iter().any(|of| of.as_str() == Some(name)))

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -6,7 +7,9 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, LOCATION, USER_AGENT};
 use http::{HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
-use sinew_connect::{ClientOptions, HttpClient, Limits, Tls, Trust, follow, same_origin};
+use sinew_connect::{
+    ClientOptions, DialError, HttpClient, Limits, Refusal, SendError, Tls, Trust, follow, same_origin,
+};
 use sinew_diag::codes::control;
 use sinew_model::{AddressKind, Egress};
 use tokio::time::Instant;
@@ -29,6 +32,16 @@ pub(in crate::verbs) enum Source {
     File(PathBuf),
     /// A URL, and what it may be reached through.
     Url(Box<(Uri, HttpClient)>),
+}
+
+/// As it was named.
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Url(at) => at.0.fmt(f),
+        }
+    }
 }
 
 impl Source {
@@ -142,6 +155,19 @@ fn fetch(client: &HttpClient, url: &Uri, question: Option<Bytes>) -> Result<Vec<
     super::super::waiting(get(client, url, question)).map_err(|e| e.message.clone())?
 }
 
+/// Why nothing is fetched from an address of this kind. There is no connection yet that could allow it.
+fn refused(kind: AddressKind) -> &'static str {
+    match kind {
+        AddressKind::Loopback => {
+            "it is at a loopback address, which is fetched from only with `--allow loopback`"
+        }
+        AddressKind::Private => {
+            "it is at a private address, which is fetched from only with `--allow private`"
+        }
+        AddressKind::LinkLocal => "it is at a link-local address, which is never fetched from",
+    }
+}
+
 /// Gets what is there, or what is answered to a question, which goes nowhere else than it was sent to.
 async fn get(client: &HttpClient, url: &Uri, question: Option<Bytes>) -> Result<Vec<u8>, String> {
     let limits = Limits { until: Instant::now() + PATIENCE, connect: CONNECT, read: PATIENCE };
@@ -157,10 +183,11 @@ async fn get(client: &HttpClient, url: &Uri, question: Option<Bytes>) -> Result<
         request
             .headers_mut()
             .insert(ACCEPT, HeaderValue::from_static("application/json, application/yaml, text/xml, */*"));
-        let answer = client.send(request, &limits).await.map_err(|error| {
-            let refused =
-                matches!(&error, sinew_connect::SendError::Dial(sinew_connect::DialError::Refused { .. }));
-            if refused { format!("{error} (`--allow` opens it)") } else { error.to_string() }
+        let answer = client.send(request, &limits).await.map_err(|error| match &error {
+            SendError::Dial(DialError::Refused { refusal: Refusal::NotAllowed(kind), .. }) => {
+                refused(*kind).to_owned()
+            }
+            _ => error.to_string(),
         })?;
         if answer.status.is_redirection() {
             let location = answer.headers.get(LOCATION).and_then(|v| v.to_str().ok()).unwrap_or_default();

@@ -1,19 +1,22 @@
 use std::path::Path;
 
 use sinew_contract::graphql::{Api, INTROSPECTION, INTROSPECTION_OF_OLD, NotASchema};
-use sinew_diag::codes::config;
 use sinew_model::Listed;
 
 use super::Imported;
 use super::fetch::Source;
-use crate::error::{CliError, Exit};
+use super::guess::unusable;
+use crate::cli::ImportKind;
+use crate::error::CliError;
 
 /// Reads a schema: from a file, or by asking an endpoint for it.
 pub(super) fn read(source: &Source) -> Result<Imported, CliError> {
     let (api, text) = match source {
         Source::File(_) => {
             let bytes = source.read()?;
-            let api = Api::read(&bytes).map_err(|error| unusable(&error))?;
+            let unusable =
+                |error: NotASchema| unusable(ImportKind::Graphql, source, &bytes, &error.to_string());
+            let api = Api::read(&bytes).map_err(unusable)?;
             // What is text already stays as its author wrote it.
             let is_json = matches!(bytes.iter().find(|byte| byte.is_ascii_graphic()), Some(b'{' | b'['));
             let text = if is_json { api.to_sdl().into_bytes() } else { bytes };
@@ -49,7 +52,7 @@ fn asked(source: &Source) -> Result<Api, CliError> {
     let ask = |query: &str| {
         let question = serde_json::json!({ "query": query, "operationName": "IntrospectionQuery" });
         let answer = source.ask(&question.to_string());
-        answer.map(|answer| Api::read(&answer).map_err(|error| unusable(&error)))
+        answer.map(|answer| Api::read(&answer).map_err(|error| refused(source, &answer, &error)))
     };
     match ask(INTROSPECTION) {
         Ok(Ok(api)) => Ok(api),
@@ -58,8 +61,8 @@ fn asked(source: &Source) -> Result<Api, CliError> {
     }
 }
 
-fn unusable(error: &NotASchema) -> CliError {
-    let told = CliError::new(Exit::Failed, config::DESCRIPTION, format!("it is no usable schema: {error}"));
+fn refused(source: &Source, answer: &[u8], error: &NotASchema) -> CliError {
+    let told = unusable(ImportKind::Graphql, source, answer, &error.to_string());
     match error {
         NotASchema::Refused(_) => told
             .help("ask its vendor for the schema, or introspect with your credential, and import the file"),

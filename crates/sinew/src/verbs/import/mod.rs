@@ -2,14 +2,16 @@
 
 mod fetch;
 mod graphql;
+mod guess;
 mod openapi;
+mod place;
 mod wsdl;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::json;
-use sinew_diag::codes::control;
 use sinew_model::{Effect, Listed};
 
 use crate::cli::{Import, ImportKind};
@@ -17,9 +19,12 @@ use crate::error::{CliError, Exit};
 use crate::output::{Output, Tint, counted, one_line};
 
 use fetch::Source;
+use place::Place;
 
 /// Warnings that are shown unless all are asked for.
 const WARNINGS_SHOWN: usize = 8;
+/// How ways to log in name secrets as long as nobody knows what the connector is called.
+const SECRETS_OF: &str = "secret:NAME/";
 
 /// A description, ready to be written beside its connector.
 pub(super) struct Imported {
@@ -43,7 +48,7 @@ pub(super) struct Imported {
 /// Takes over a description.
 pub fn run(import: &Import, output: &Output) -> Result<Exit, CliError> {
     let source = Source::of(&import.source, &import.allow)?;
-    let imported = match import.kind {
+    let mut imported = match import.kind {
         ImportKind::Openapi => openapi::read(&source)?,
         ImportKind::Graphql => graphql::read(&source)?,
         ImportKind::Wsdl => wsdl::read(&source)?,
@@ -54,98 +59,28 @@ pub fn run(import: &Import, output: &Output) -> Result<Exit, CliError> {
         .map(|given| given.split_once('@').map_or((given, None), |(n, v)| (n, Some(v))));
     let (name, version) = given.map_or((None, None), |(name, version)| (Some(name), version));
     let name = name.map_or_else(|| name_of(&imported.title), str::to_owned);
-    let version = version.map_or_else(|| version_of(&imported.version), str::to_owned);
-    let files = Files::of(import, &name, &version, imported.ending)?;
-    if !import.dry_run {
-        files.write(import, &name, &version, &imported)?;
+    let place = Place::of(import, &name, version, &version_of(&imported.version), imported.ending)?;
+    for login in &mut imported.logins {
+        *login = login.replace(SECRETS_OF, &format!("secret:{name}/"));
     }
-    output.answer(&as_json(import, &name, &version, &files, &imported), || {
-        as_text(import, &name, &version, &files, &imported, output)
+    let mut seen = BTreeSet::new();
+    imported.logins.retain(|login| seen.insert(login.clone()));
+    if !import.dry_run {
+        place.write(import, &name, &imported)?;
+    }
+    let known = if place.replaced.is_some() { None } else { known(&name, &imported) };
+    output.answer(&as_json(import, &name, &place, &imported, known), || {
+        as_text(import, &name, &place, &imported, known, output)
     });
     Ok(Exit::Ok)
 }
 
-/// Where connector and description are written.
-struct Files {
-    connector: PathBuf,
-    description: PathBuf,
-    /// The name by which the connector refers to its description.
-    referred: String,
-    there_already: bool,
-}
-
-impl Files {
-    fn of(import: &Import, name: &str, version: &str, ending: &str) -> Result<Self, CliError> {
-        if sinew_model::ConnectorId::new(&format!("{name}@{version}")).is_err() {
-            let message = format!("`{name}@{version}` cannot be a connector's name and version");
-            let help = "give `--name NAME@VERSION`: small letters, digits and `-`; letters, digits, `.`, `-` and `_`";
-            return Err(CliError::usage(message).help(help));
-        }
-        let at = |stem: &str| {
-            let referred = format!("{stem}.{ending}");
-            let connector = import.into.join(format!("{stem}.yaml"));
-            let there_already = connector.exists();
-            Self { description: import.into.join(&referred), connector, referred, there_already }
-        };
-        let usual = at(name);
-        if !usual.there_already || import.replace {
-            return Ok(usual);
-        }
-        // Another version lies beside the first.
-        let versioned = at(&format!("{name}-{version}"));
-        let same = says_version(&usual.connector, version);
-        if same || versioned.there_already {
-            let path = if same { &usual.connector } else { &versioned.connector };
-            let message = format!("{} is there already", path.display());
-            let help = "`--replace` puts the new description in place of the old one; `--name NAME@VERSION` keeps both";
-            return Err(CliError::new(Exit::Machine, control::FILE_FAILED, message).help(help));
-        }
-        Ok(versioned)
-    }
-
-    fn write(&self, import: &Import, name: &str, version: &str, imported: &Imported) -> Result<(), CliError> {
-        let folder = self.connector.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder).map_err(|e| CliError::file(folder, &e))?;
-        let write =
-            |path: &Path, bytes: &[u8]| std::fs::write(path, bytes).map_err(|e| CliError::file(path, &e));
-        write(&self.description, &imported.text)?;
-        let kind = match import.kind {
-            ImportKind::Openapi => "openapi",
-            ImportKind::Graphql => "graphql",
-            ImportKind::Wsdl => "wsdl",
-        };
-        if self.there_already {
-            // A connector that was written by hand, or began from the catalog, does not name a description yet.
-            let said =
-                std::fs::read_to_string(&self.connector).map_err(|e| CliError::file(&self.connector, &e))?;
-            let names_it =
-                said.lines().any(|line| line.starts_with(kind) && line[kind.len()..].starts_with(':'));
-            if names_it {
-                return Ok(());
-            }
-            let said = format!("{}\n{kind}: {}\n", said.trim_end(), self.referred);
-            return write(&self.connector, said.as_bytes());
-        }
-        let mut yaml = String::new();
-        let description = serde_json::to_string(&one_line(&imported.title)).unwrap_or_default();
-        // Writing into a String does not fail.
-        let _ = write!(
-            yaml,
-            "kind: Connector\nname: {name}\nversion: '{version}'\ndescription: {description}\n\
-             # What the vendor publishes, as it is: a new version takes its place (`sinew import --replace`).\n\
-             {kind}: {}\n\
-             # What it does not say, or says wrong, stands here:\n# corrections:\n#   {}: {{ idempotency: natural }}\n",
-            self.referred,
-            imported.listed.first().map_or("someOperation", |of| of.id.as_str()),
-        );
-        write(&self.connector, yaml.as_bytes())
-    }
-}
-
-fn says_version(connector: &Path, version: &str) -> bool {
-    let text = std::fs::read_to_string(connector).unwrap_or_default();
-    let said = text.lines().find_map(|line| line.strip_prefix("version:"));
-    said.is_none_or(|said| said.trim().trim_matches(['\'', '"']) == version)
+/// The vendor's name in the catalog, if that knows it: by what the connector or the API is called, or by where it is served.
+fn known(name: &str, of: &Imported) -> Option<&'static str> {
+    let by_name = |name: &str| sinew_catalog::names().find(|known| *known == name);
+    by_name(name)
+        .or_else(|| by_name(&name_of(&of.title)))
+        .or_else(|| of.servers.iter().find_map(|url| sinew_catalog::served_at(url)))
 }
 
 /// A connector's name from an API's title: `Stripe API` is `stripe`.
@@ -180,29 +115,38 @@ fn counts(listed: &[Listed]) -> [usize; 3] {
         .map(|effect| listed.iter().filter(|of| of.effect == effect).count())
 }
 
-fn as_json(import: &Import, name: &str, version: &str, files: &Files, of: &Imported) -> serde_json::Value {
+fn as_json(
+    import: &Import,
+    name: &str,
+    place: &Place,
+    of: &Imported,
+    known: Option<&str>,
+) -> serde_json::Value {
     let [read, write, destructive] = counts(&of.listed);
     let path = |path: &Path| (!import.dry_run).then(|| path.display().to_string());
     json!({
-        "connector": format!("{name}@{version}"),
+        "connector": format!("{name}@{}", place.version),
         "title": of.title,
         "operations": { "read": read, "write": write, "destructive": destructive },
         "servers": of.servers,
         "logins": of.logins,
         "warnings": of.warnings,
-        "files": { "connector": path(&files.connector), "description": path(&files.description) },
+        "replaced": place.replaced.is_some(),
+        "catalog": known,
+        "files": { "connector": path(&place.connector), "description": path(&place.description) },
     })
 }
 
 fn as_text(
     import: &Import,
     name: &str,
-    version: &str,
-    files: &Files,
+    place: &Place,
     of: &Imported,
+    known: Option<&str>,
     output: &Output,
 ) -> String {
     let [read, write, destructive] = counts(&of.listed);
+    let version = &place.version;
     let mut text = format!(
         "{}: {}, {} ({read} read, {write} write, {destructive} destructive)\n",
         output.tint(&format!("{name}@{version}"), Tint::Strong),
@@ -216,13 +160,42 @@ fn as_text(
     if let Some(more @ 1..) = of.warnings.len().checked_sub(shown) {
         let _ = writeln!(text, "  {} (`--warnings` shows them)", counted(more, "more warning"));
     }
+    if import.replace && place.replaced.is_none() && !place.others.is_empty() {
+        let _ = writeln!(
+            text,
+            "  there is no {name}@{version} to replace: it lies beside {}",
+            place.others.join(", ")
+        );
+    }
     if import.dry_run {
         text.push_str("nothing was written\n");
-    } else if files.there_already {
-        let _ = writeln!(text, "  replaced {}", files.description.display());
+    } else if place.replaced.is_some() {
+        let _ = writeln!(text, "  replaced {}", place.description.display());
     } else {
-        let _ = writeln!(text, "  {}\n  {}", files.connector.display(), files.description.display());
+        let _ = writeln!(text, "  {}\n  {}", place.connector.display(), place.description.display());
     }
+    connection(&mut text, name, version, of);
+    if let Some(known) = known {
+        let _ = writeln!(
+            text,
+            "\nthe catalog knows {known}, its habits and its ways to log in: \
+             sinew init --from catalog:{known} {known}"
+        );
+    }
+    let next = if import.dry_run {
+        "the same without `--dry-run`".to_owned()
+    } else {
+        // With several versions a name alone does not say which.
+        let alone = place.others.iter().all(|other| *other == format!("{name}@{version}"));
+        let which = if alone { String::new() } else { format!("@{version}") };
+        format!("sinew connector show {name}{which}")
+    };
+    let _ = write!(text, "\nnext: {next}");
+    text
+}
+
+/// A connection to begin with.
+fn connection(text: &mut String, name: &str, version: &str, of: &Imported) {
     let server = of.servers.first().map_or("https://...", String::as_str);
     let login = of.logins.first().map_or("none", String::as_str);
     let _ = write!(
@@ -235,8 +208,6 @@ fn as_text(
     for login in of.logins.iter().skip(1) {
         let _ = writeln!(text, "# or: auth: {login}");
     }
-    let _ = write!(text, "\nnext: sinew connector show {name}");
-    text
 }
 
 #[cfg(test)]

@@ -1,18 +1,18 @@
 use sinew_contract::document;
 use sinew_contract::openapi::{Api, Grant, Location, SchemeKind};
-use sinew_diag::codes::config;
 use sinew_model::Listed;
 
 use super::Imported;
 use super::fetch::Source;
-use crate::error::{CliError, Exit};
+use super::guess::unusable;
+use crate::cli::ImportKind;
+use crate::error::CliError;
 
 /// Reads an API description, with all files that it refers to as one.
 pub(super) fn read(source: &Source) -> Result<Imported, CliError> {
-    let unusable = |cause: String| {
-        CliError::new(Exit::Failed, config::DESCRIPTION, format!("it is no usable description: {cause}"))
-    };
-    let tree = document::parse(&source.read()?).map_err(|error| unusable(error.to_string()))?;
+    let bytes = source.read()?;
+    let unusable = |cause: String| unusable(ImportKind::Openapi, source, &bytes, &cause);
+    let tree = document::parse(&bytes).map_err(|error| unusable(error.to_string()))?;
     let (tree, missing) = document::bundle(tree, |name| {
         document::parse(&source.beside(name)?).map_err(|error| error.to_string())
     });
@@ -51,7 +51,7 @@ fn logins(kind: &SchemeKind) -> Vec<String> {
         SchemeKind::ApiKey { location, name } => {
             vec![format!("{{ api_key: {{ {}: {}, key: secret:NAME/key }} }}", place(*location), text(name))]
         }
-        SchemeKind::Basic => vec!["{ basic: { username: NAME, password: secret:NAME/password } }".to_owned()],
+        SchemeKind::Basic => vec!["{ basic: { username: ..., password: secret:NAME/password } }".to_owned()],
         SchemeKind::Bearer => vec!["{ bearer: secret:NAME/token }".to_owned()],
         SchemeKind::OAuth2(flows) => flows.iter().filter_map(|flow| {
             let client = "client_id: ID, client_secret: secret:NAME/client";

@@ -1,17 +1,16 @@
 use sinew_contract::wsdl::{Security, Wsdl, bundle};
-use sinew_diag::codes::config;
 use sinew_model::Listed;
 
 use super::Imported;
 use super::fetch::Source;
-use crate::error::{CliError, Exit};
+use super::guess::unusable;
+use crate::cli::ImportKind;
+use crate::error::CliError;
 
 /// Reads a description of web services, with all files that it refers to as one.
 pub(super) fn read(source: &Source) -> Result<Imported, CliError> {
-    let unusable = |cause: String| {
-        CliError::new(Exit::Failed, config::DESCRIPTION, format!("it is no usable description: {cause}"))
-    };
     let document = source.read()?;
+    let unusable = |cause: String| unusable(ImportKind::Wsdl, source, &document, &cause);
     let mut files: Vec<(String, Vec<u8>)> = Vec::new();
     let wsdl = Wsdl::read(&document, |name| {
         let bytes = source.around(name)?;
@@ -39,7 +38,7 @@ fn logins(security: &Security) -> Vec<String> {
     if !security.username_token {
         return Vec::new();
     }
-    let mut login = "{ ws_security: { username: NAME, password: secret:NAME/password".to_owned();
+    let mut login = "{ ws_security: { username: ..., password: secret:NAME/password".to_owned();
     for (asked, field) in [(security.digest, ", digest: true"), (security.timestamp, ", timestamp: true")] {
         if asked {
             login.push_str(field);

@@ -1,5 +1,6 @@
 use sinew_diag::codes::config;
 
+use crate::raw::Node;
 use crate::read::fields::Fields;
 use crate::read::reader::Reader;
 use crate::shape::{Field, Shape, Words, optional, words};
@@ -67,7 +68,9 @@ pub(super) fn read(oauth: Fields<'_>, reader: &mut Reader<'_>) -> Option<OAuthCl
     let id = oauth.text("client_id");
     // A service account names itself in its assertion, and an exchange by the token that it gives.
     let nameless = matches!(oauth.said("grant"), Some("jwt_bearer" | "token_exchange"));
-    lacks("client_id", id.is_some() || (nameless && how == ClientAuth::None));
+    // Of one whose variable is not set, that has been said.
+    let said = oauth.node("client_id").and_then(Node::scalar).is_some_and(|scalar| scalar.unset);
+    lacks("client_id", id.is_some() || said || (nameless && how == ClientAuth::None));
     let proof = match how {
         ClientAuth::Basic => ClientProof::Basic(secret?),
         ClientAuth::Body => ClientProof::Body(secret?),

@@ -8,12 +8,11 @@ use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sinew_bench::{Report, median};
-use sinew_e2e::{binary, free_port};
+use sinew_e2e::{binary, free_port, until};
 use tempfile::TempDir;
 
 const ROUNDS: usize = 5;
@@ -37,7 +36,7 @@ fn main() {
         ("sinew", few.1),
         ("sinew, 100,000 routes", many.1),
     ];
-    let small = bench.rounds(&all, "/v1/companies/42");
+    let small = Bench::rounds(&all, "/v1/companies/42");
     for (name, measured) in all.iter().zip(&small) {
         report.row(name.0, &format!("{:.0} requests/s, p99 {:.2} ms", measured.rate, measured.p99_ms), "");
     }
@@ -51,7 +50,7 @@ fn main() {
         "<= 1",
     );
     report.metric("ratio_100k_routes", "100,000 routes beside ten", of(4).rate / of(3).rate, "x", ">= 0.95");
-    let large = bench.rounds(&[("nginx", same), ("sinew", few.1)], "/1mb");
+    let large = Bench::rounds(&[("nginx", same), ("sinew", few.1)], "/1mb");
     report.metric(
         "ratio_nginx_1mb",
         "bodies of 1 MB beside nginx",
@@ -120,7 +119,9 @@ impl Bench {
             nginx(folder.path(), "proxy", &proxy, "0"),
             start("0", "haproxy", &["-f", &file.display().to_string()]),
         ];
-        ports.iter().for_each(|port| until_open(port.1));
+        for (_, port) in ports {
+            until_open(port);
+        }
         Self { folder, ports, _peers: peers }
     }
 
@@ -163,9 +164,9 @@ impl Bench {
         ];
         let mut command = Command::new("taskset");
         command.args(["-c", "0"]).arg(binary()).arg("serve").arg(&folder);
-        arguments.iter().for_each(|(name, value)| {
+        for (name, value) in &arguments {
             command.args([*name, value]);
-        });
+        }
         command.env("SINEW_SECRET_BENCH_KEY", KEY).stdout(Stdio::null()).stderr(Stdio::null());
         let running = Running(command.spawn().expect("sinew starts"));
         until_open(address);
@@ -173,7 +174,7 @@ impl Bench {
     }
 
     /// All of them, one after the other, in every round.
-    fn rounds(&self, all: &[(&str, SocketAddr)], path: &str) -> Vec<Measured> {
+    fn rounds(all: &[(&str, SocketAddr)], path: &str) -> Vec<Measured> {
         let mut told: Vec<(Vec<f64>, Vec<f64>)> = all.iter().map(|_| (Vec::new(), Vec::new())).collect();
         for _ in 0..ROUNDS {
             for ((_, at), (rates, p99s)) in all.iter().zip(&mut told) {
@@ -205,11 +206,7 @@ fn start(core: &str, program: &str, arguments: &[&str]) -> Running {
 }
 
 fn until_open(address: SocketAddr) {
-    let begun = Instant::now();
-    while TcpStream::connect(address).is_err() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "nobody listens on {address}");
-        sleep(Duration::from_millis(50));
-    }
+    until("a listener", Duration::from_mins(1), || TcpStream::connect(address).ok().map(drop));
 }
 
 /// Requests a second, and the 99th percentile in milliseconds.
@@ -240,8 +237,13 @@ fn idle_kb((running, at): &(Running, SocketAddr)) -> f64 {
     let before = resident_kb(running);
     let all: Vec<TcpStream> = (0..IDLE).map_while(|_| TcpStream::connect(at).ok()).collect();
     assert_eq!(all.len(), IDLE, "connections");
-    sleep(Duration::from_secs(2));
-    let after = resident_kb(running);
+    // Each is accepted, and has said nothing.
+    let answered = TcpStream::connect(at).is_ok();
+    assert!(answered, "it is still there");
+    let after = until("all to be accepted", Duration::from_mins(1), || {
+        let (one, other) = (resident_kb(running), resident_kb(running));
+        (one > before && (other - one).abs() < 1.0).then_some(other)
+    });
     (after - before) / IDLE as f64
 }
 

@@ -38,7 +38,7 @@ pub fn run(init: &Init, output: &Output) -> Result<Exit, CliError> {
             let (entry, login) = (profile(from)?, init.login.as_deref());
             let needed = sinew_catalog::needed(&entry, login);
             for (name, about) in &needed {
-                set.push_str(&format!("  export {name}=...  # {about}\n"));
+                set.extend(["  export ", name, "=...  # ", about, "\n"]);
             }
             from_profile(&entry, login)?
         }

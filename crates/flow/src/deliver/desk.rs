@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::endpoint::{Endpoint, Shared, nonce};
-use super::outlet::{forget, read, save};
+use super::outlet::{self, read, save};
 use super::record::Record;
 use super::secret::{self, RootKey};
 use crate::alert::Monitor;
@@ -50,6 +50,8 @@ pub struct Deliveries {
     engine: Engine,
     shared: Arc<Shared>,
     tasks: Mutex<BTreeMap<Arc<str>, Task>>,
+    /// Held by whoever follows: one that has read earlier must not have the last word.
+    following: tokio::sync::Mutex<()>,
     stop: watch::Sender<bool>,
 }
 
@@ -88,7 +90,13 @@ impl Deliveries {
         let random = Mutex::new(Random::seeded(seed));
         let shared = Shared { store, clock, secrets, root, tls: Tls::new(trust), monitor, random };
         let (stop, stopped) = watch::channel(false);
-        let deliveries = Arc::new(Self { engine, shared: Arc::new(shared), tasks: Mutex::default(), stop });
+        let deliveries = Arc::new(Self {
+            engine,
+            shared: Arc::new(shared),
+            tasks: Mutex::default(),
+            following: tokio::sync::Mutex::default(),
+            stop,
+        });
         deliveries.reload().await?;
         tokio::spawn(prune(Arc::clone(&deliveries.shared), stopped));
         Ok(deliveries)
@@ -96,6 +104,7 @@ impl Deliveries {
 
     /// Follows the subscribers that the engine knows now.
     pub async fn reload(&self) -> Result<(), Refusal> {
+        let _following = self.following.lock().await;
         let mut records = BTreeMap::new();
         for row in self.shared.store.subscribers().await? {
             if let Ok(record) = serde_json::from_str::<Record>(&row.record) {
@@ -216,8 +225,7 @@ impl Deliveries {
             let message = format!("subscriber `{name}` stands in the project; take it out there and reload");
             return Err(Refusal::Conflict(message));
         }
-        let _ = self.shared.store.subscriber_remove(endpoint.name()).await?;
-        forget(&self.shared.store, endpoint.name());
+        outlet::remove(&self.shared.store, &endpoint.name()).await?;
         self.follow().await
     }
 

@@ -70,7 +70,7 @@ impl Outlet {
             match record.spec.as_deref().map(read) {
                 Some(Ok(subscriber)) => drop(known.insert(name, Arc::new(subscriber))),
                 Some(Err(why)) => tracing::error!(subscriber = %name, %why, "a subscriber cannot be read"),
-                None => forget(store, name),
+                None => remove(store, &name).await?,
             }
         }
         let known = known.into_iter().map(|(name, subscriber)| {
@@ -131,20 +131,11 @@ pub(super) async fn save(store: &dyn Store, name: &Arc<str>, record: &Record) ->
     Ok(store.subscriber_save(row).await?)
 }
 
-/// Removes a subscriber and, a little at a time, its deliveries. Out of sight it is with the first of these.
-pub(super) fn forget(store: &Arc<dyn Store>, name: Arc<str>) {
-    let store = Arc::clone(store);
-    tokio::spawn(async move {
-        loop {
-            match store.subscriber_remove(Arc::clone(&name)).await {
-                Ok(true) => return,
-                Ok(false) => {}
-                Err(error) => {
-                    return tracing::warn!(subscriber = %name, %error, "a subscriber cannot be removed");
-                }
-            }
-        }
-    });
+/// Removes a subscriber and, a little at a time, its deliveries. Only when all is gone may another have its name: what is
+/// removed is known by nothing else.
+pub(super) async fn remove(store: &Arc<dyn Store>, name: &Arc<str>) -> Result<(), Refusal> {
+    while !store.subscriber_remove(Arc::clone(name)).await? {}
+    Ok(())
 }
 
 /// Reads a subscriber's resource from its JSON, as the project's are read.

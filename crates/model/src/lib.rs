@@ -51,8 +51,8 @@ pub use connector::{
 pub use description::{Description, DescriptionError, DescriptionKind, Listed};
 pub use flow::{Flow, FlowLimits, FlowVersion, KeyPolicy, OnFailure, Priority};
 pub use gateway::{
-    Admission, Api, Balance, Consumer, Endpoint, FieldMatch, FieldTest, HealthCheck, Outliers, Plan,
-    PlanPriority, Retries, Route, RouteMethods, RouteTarget, Upstream, UpstreamTimeouts,
+    Admission, Api, Balance, Consumer, Endpoint, FieldMatch, FieldTest, Outliers, Plan, Retries, Route,
+    RouteMethods, RouteTarget, Upstream, UpstreamTimeouts,
 };
 pub use graphql::{Asked, GraphQlBody, PageSize};
 pub use limits::{Clock, Left, LimitHabit, ToldLimit, ToldWait, WaitSource};

@@ -33,17 +33,4 @@ pub struct Plan {
     pub burst: Option<NonZeroU32>,
     /// How many requests of a consumer are under way at most.
     pub concurrency: Option<NonZeroU32>,
-    /// Who goes first when there is not enough for all.
-    pub priority: PlanPriority,
-}
-
-/// Who goes first when there is not enough for all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum PlanPriority {
-    /// Last.
-    Low,
-    /// In between.
-    Normal,
-    /// First.
-    High,
 }

@@ -5,5 +5,5 @@ mod consumer;
 mod upstream;
 
 pub use api::{Admission, Api, FieldMatch, FieldTest, Route, RouteMethods, RouteTarget};
-pub use consumer::{Consumer, Plan, PlanPriority};
-pub use upstream::{Balance, Endpoint, HealthCheck, Outliers, Retries, Upstream, UpstreamTimeouts};
+pub use consumer::{Consumer, Plan};
+pub use upstream::{Balance, Endpoint, Outliers, Retries, Upstream, UpstreamTimeouts};

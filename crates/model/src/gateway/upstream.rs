@@ -2,7 +2,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Owner, TlsOptions, UpstreamName};
+use crate::{Owner, UpstreamName};
 
 /// A pool of servers that answer alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,8 +19,6 @@ pub struct Upstream {
     pub timeouts: UpstreamTimeouts,
     /// When a request is sent again.
     pub retries: Retries,
-    /// How the servers are asked whether they are well.
-    pub health: Option<HealthCheck>,
     /// When a server that answers badly is left alone for a while.
     pub outliers: Outliers,
     /// The most connections to one server, of each worker.
@@ -29,14 +27,12 @@ pub struct Upstream {
     pub idle: Duration,
     /// What stands in `Host`; without it the server's own name and port.
     pub host: Option<Arc<str>>,
-    /// How it is secured, and whom Sinew trusts.
-    pub tls: TlsOptions,
 }
 
 /// A server of a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// `http://host:port` or `https://host:port`, without a path.
+    /// `http://host:port`, without a path.
     pub url: Arc<str>,
     /// Its share beside the others.
     pub weight: NonZeroU32,
@@ -56,7 +52,7 @@ pub enum Balance {
 /// How long an upstream may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UpstreamTimeouts {
-    /// To connect, TLS included.
+    /// To connect.
     pub connect: Duration,
     /// Until the answer begins.
     pub answer: Duration,
@@ -84,21 +80,6 @@ impl Default for Retries {
     fn default() -> Self {
         Self { attempts: NonZeroU32::MIN.saturating_add(1), budget_percent: 20 }
     }
-}
-
-/// How servers are asked whether they are well.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HealthCheck {
-    /// The path that is asked for.
-    pub path: Arc<str>,
-    /// How often.
-    pub every: Duration,
-    /// How long an answer may take.
-    pub timeout: Duration,
-    /// After how many failures in a row a server is unwell.
-    pub unwell_after: NonZeroU32,
-    /// After how many good answers in a row it is well again.
-    pub well_after: NonZeroU32,
 }
 
 /// When a server that answers badly is left alone for a while.

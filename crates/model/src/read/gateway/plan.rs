@@ -3,8 +3,8 @@ use sinew_diag::codes::config;
 use crate::raw::Node;
 use crate::read::fields::Fields;
 use crate::read::reader::Reader;
-use crate::shape::{API_NAME, PLAN_NAME, Record, Resource, Shape, Words, default, optional, required, words};
-use crate::{ApiName, Plan, PlanName, PlanPriority};
+use crate::shape::{API_NAME, PLAN_NAME, Record, Resource, Shape, optional, required};
+use crate::{ApiName, Plan, PlanName};
 
 pub(crate) static RESOURCE: Resource = Resource {
     kind: "Plan",
@@ -39,15 +39,8 @@ static PLAN: Record = Record {
             "How many requests of a consumer are under way at most.",
         )
         .like("50"),
-        default("priority", Shape::Word(PlanPriority::WORDS), "normal", "Who goes first when there is not enough for all."),
     ]],
 };
-
-words!(PlanPriority {
-    Low = "low", "last";
-    Normal = "normal", "in between";
-    High = "high", "first";
-});
 
 /// Reads a plan.
 pub(crate) fn read(root: &Node, reader: &mut Reader<'_>) -> Option<Plan> {
@@ -75,6 +68,5 @@ pub(crate) fn read(root: &Node, reader: &mut Reader<'_>) -> Option<Plan> {
         rate: fields.rate("rate"),
         burst: fields.positive("burst"),
         concurrency: fields.positive("concurrency"),
-        priority: fields.word("priority")?,
     })
 }

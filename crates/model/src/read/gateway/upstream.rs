@@ -6,11 +6,9 @@ use sinew_diag::codes::config;
 use crate::raw::Node;
 use crate::read::fields::Fields;
 use crate::read::reader::Reader;
-use crate::read::{owner, tls, url};
-use crate::shape::{
-    HEADER, OPERATION_PATH, Record, Resource, Shape, UPSTREAM_NAME, default, one_of, optional, required,
-};
-use crate::{Balance, Endpoint, HealthCheck, Outliers, Retries, Upstream, UpstreamName, UpstreamTimeouts};
+use crate::read::{owner, url};
+use crate::shape::{HEADER, Record, Resource, Shape, UPSTREAM_NAME, default, one_of, optional, required};
+use crate::{Balance, Endpoint, Outliers, Retries, Upstream, UpstreamName, UpstreamTimeouts};
 
 pub(crate) static RESOURCE: Resource = Resource {
     kind: "Upstream",
@@ -21,7 +19,6 @@ name: core-bank
 owner: { team: platform, contact: platform@example.com, runbook: runbooks/core-bank.md }
 endpoints: ['http://10.0.0.11:8080', { url: 'http://10.0.0.12:8080', weight: 2 }]
 balance: { least_request: true }
-health: { path: /healthz, every: 5s }
 timeouts: { answer: 5s }
 ",
 };
@@ -35,13 +32,12 @@ static UPSTREAM: Record = Record {
         required(
             "endpoints",
             Shape::OneOrList(&Shape::ShortOr(&Shape::Url, &ENDPOINT)),
-            "The servers: `http://host:port` or `https://host:port`, without a path.",
+            "The servers: `http://host:port`, without a path.",
         )
         .like("['http://10.0.0.11:8080', 'http://10.0.0.12:8080']"),
         optional("balance", Shape::Record(&BALANCE), "Which server takes a request; `round_robin` if left out."),
         optional("timeouts", Shape::Record(&TIMEOUTS), "How long it may take."),
         optional("retries", Shape::Record(&RETRIES), "When a request is sent again, to another server if there is one."),
-        optional("health", Shape::Record(&HEALTH), "How the servers are asked whether they are well."),
         optional("outliers", Shape::Record(&OUTLIERS), "When a server that answers badly is left alone for a while."),
         default("connections", Shape::Count(1, 100_000), "1000", "The most connections to one server, of each worker."),
         default("idle", Shape::Duration, "60s", "How long an unused connection is kept."),
@@ -51,7 +47,6 @@ static UPSTREAM: Record = Record {
             "What the servers read in `Host`; the one of the URL if left out. `pass` sends what the caller sent.",
         )
         .like("core.example.com"),
-        tls::FIELD,
     ]],
 };
 
@@ -83,7 +78,7 @@ static TIMEOUTS: Record = Record {
     name: "upstream_timeouts",
     doc: "How long an upstream may take.",
     fields: &[&[
-        default("connect", Shape::Duration, "2s", "To connect, TLS included."),
+        default("connect", Shape::Duration, "2s", "To connect."),
         default("answer", Shape::Duration, "30s", "Until the answer begins."),
         default("idle", Shape::Duration, "60s", "Between two pieces of a body."),
     ]],
@@ -99,28 +94,6 @@ static RETRIES: Record = Record {
             Shape::Count(0, 100),
             "20",
             "The most retries, in percent of all requests of the pool.",
-        ),
-    ]],
-};
-
-static HEALTH: Record = Record {
-    name: "health",
-    doc: "How servers are asked whether they are well: by GET, answered by a 2xx or 3xx.",
-    fields: &[&[
-        required("path", Shape::Name(&OPERATION_PATH), "The path that is asked for.").like("/healthz"),
-        default("every", Shape::Duration, "10s", "How often."),
-        default("timeout", Shape::Duration, "2s", "How long an answer may take."),
-        default(
-            "unwell_after",
-            Shape::Count(1, 100),
-            "3",
-            "After how many failures in a row a server is left alone.",
-        ),
-        default(
-            "well_after",
-            Shape::Count(1, 100),
-            "2",
-            "After how many good answers in a row it is used again.",
         ),
     ]],
 };
@@ -161,12 +134,10 @@ pub(crate) fn read(root: &Node, reader: &mut Reader<'_>) -> Option<Upstream> {
         balance,
         timeouts: fields.record("timeouts").map_or_else(|| Some(UpstreamTimeouts::default()), timeouts)?,
         retries: fields.record("retries").map_or_else(|| Some(Retries::default()), retries)?,
-        health: fields.record("health").and_then(health),
         outliers: fields.record("outliers").map_or_else(|| Some(Outliers::default()), outliers)?,
         connections_max: fields.positive("connections")?,
         idle: fields.duration("idle")?,
         host: fields.text("host"),
-        tls: tls::read(fields, None, reader)?,
     })
 }
 
@@ -190,16 +161,6 @@ fn outliers(fields: Fields<'_>) -> Option<Outliers> {
     })
 }
 
-fn health(fields: Fields<'_>) -> Option<HealthCheck> {
-    Some(HealthCheck {
-        path: fields.text("path")?,
-        every: fields.duration("every")?,
-        timeout: fields.duration("timeout")?,
-        unwell_after: fields.positive("unwell_after")?,
-        well_after: fields.positive("well_after")?,
-    })
-}
-
 fn endpoints(fields: Fields<'_>, reader: &mut Reader<'_>) -> Vec<Endpoint> {
     let one = fields.node("endpoints").into_iter();
     let items: Vec<&Node> = match fields.items("endpoints") {
@@ -217,6 +178,12 @@ fn endpoints(fields: Fields<'_>, reader: &mut Reader<'_>) -> Vec<Endpoint> {
         if rest.trim_end_matches('/').contains(['/', '?']) {
             let message =
                 format!("`{text}` says more than scheme, host and port; a path belongs to the route");
+            reader.error(config::INVALID_VALUE, message, place());
+        }
+        if !text.starts_with("http://") {
+            let message = format!(
+                "`{text}`: servers of an upstream are reached by `http://`, in a network that you trust"
+            );
             reader.error(config::INVALID_VALUE, message, place());
         }
         let url: Arc<str> = Arc::from(text.trim_end_matches('/').to_ascii_lowercase());
